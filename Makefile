@@ -1,0 +1,67 @@
+# Needs Python >= 3.11 (with venv) and make; everything else goes into $(VENV).
+VENV ?= .venv
+JOBS ?= 2
+PYTEST_ARGS ?=
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-313 check bench docs
+
+bin := $(VENV)/bin
+
+# $(call find_python,CANDIDATES,CONDITION): the first that runs (a shim may not), has venv, and
+# meets the condition.
+define find_python
+for python in $(1); do \
+  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not ($(2)))' </dev/null >/dev/null 2>&1; \
+  then echo "$$python"; break; fi; \
+done
+endef
+
+any_python := $(PYTHON) python3.13 python3.12 python3.11 python3
+python_313 := python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13
+
+help: ## say what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name words; do printf 'make %-9s %s\n' "$$name" "$$words"; done
+
+demo: $(VENV)/.base ## train networks until they grok, and show what happened
+	$(bin)/flyroom demo
+
+test: $(VENV)/.dev ## the whole suite
+	$(bin)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+test-313: ## the suite but for what is slow on Python 3.13, where one is found
+	@python=$$($(call find_python,$(python_313),sys.version_info[:2] == (3, 13))); \
+	if [ -z "$$python" ]; then echo "test-313: no Python 3.13 here, nothing to do"; \
+	else $(MAKE) --no-print-directory test \
+	  VENV=.venv-3.13 PYTHON="$$python" PYTEST_ARGS="-m 'not slow'"; fi
+
+check: $(VENV)/.dev ## lint, format, types, import contract, docstring examples
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/pyright
+	$(bin)/lint-imports
+	$(bin)/python -m pytest -n $(JOBS) --doctest-modules src
+
+bench: $(VENV)/.bench ## speed against the reference loops, with answers
+	$(bin)/python -m benchmarks
+
+docs: $(VENV)/.docs ## build the documentation; any warning fails
+	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
+
+$(bin)/python:
+	@python=$$($(call find_python,$(any_python),sys.version_info >= (3, 11))); \
+	if [ -z "$$python" ]; then \
+	  echo "No Python >= 3.11 with venv found."; \
+	  echo "Install one, or name it: make demo PYTHON=/path/to/python3"; exit 1; fi; \
+	echo "$$("$$python" --version) makes $(VENV)"; \
+	"$$python" -m venv $(VENV)
+
+# Stamps: nothing is installed again until pyproject.toml changes.
+$(VENV)/.base: pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install -e .
+	@touch $@
+
+$(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install -e '.[$*]'
+	@touch $@ $(VENV)/.base
