@@ -1,0 +1,36 @@
+from . import (
+    algebra as algebra,
+    figures as figures,
+    losses as losses,
+    measures as measures,
+    models as models,
+    optim as optim,
+    recipes as recipes,
+    results as results,
+    spec as spec,
+    studies as studies,
+    sweeps as sweeps,
+    tasks as tasks,
+    testing as testing,
+    training as training,
+)
+from .results import (
+    JournalError as JournalError,
+    StoreError as StoreError,
+    experiment_of as experiment_of,
+    network as network,
+    open as open,
+)
+from .spec import SpecError as SpecError
+from .sweeps import Interrupted as Interrupted, Machine as Machine, resume as resume, train as train
+from .training import (
+    CURVES as CURVES,
+    AtStep as AtStep,
+    Event as Event,
+    Experiment as Experiment,
+    Reaches as Reaches,
+    Schedule as Schedule,
+    snapshot as snapshot,
+)
+
+__version__: str

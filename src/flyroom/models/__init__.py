@@ -1,0 +1,24 @@
+"""Who learns: networks written for one example, and the specs they are made from."""
+
+from ._base import (
+    AbstractModel as AbstractModel,
+    AbstractNetwork as AbstractNetwork,
+    Patch as Patch,
+    Tap as Tap,
+)
+from .activations import (
+    absolute as absolute,
+    gelu as gelu,
+    identity as identity,
+    relu as relu,
+    square as square,
+    tanh as tanh,
+)
+from .factored import FactoredMLP as FactoredMLP, FactoredNetwork as FactoredNetwork
+from .initial import (
+    haiku as haiku,
+    he as he,
+    pytorch as pytorch,
+    variance_scaling_2 as variance_scaling_2,
+)
+from .mlp import MLP as MLP, MLPNetwork as MLPNetwork

@@ -1,0 +1,104 @@
+import abc
+from collections.abc import Callable, Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+
+from ..spec import Spec, SpecError
+from ..tasks import Signature
+
+Tap = Callable[[str, Array], Array]
+Patch = Array | Callable[[Array], Array]
+
+
+def untouched(name: str, value: Array) -> Array:
+    """The tap that leaves every activation as it is."""
+    del name
+    return value
+
+
+class AbstractNetwork(eqx.Module):
+    """The weights of one network, and what they do with one example.
+
+    The annotations of its arrays name their axes, which become dimensions of the results.
+    """
+
+    @abc.abstractmethod
+    def forward(
+        self, x: Shaped[Array, "..."], tap: Tap, key: PRNGKeyArray | None
+    ) -> Float[Array, "output"]:
+        """The logits of one example. Every activation worth a name passes through `tap`."""
+
+    def __call__(
+        self, x: Shaped[Array, "..."], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "output"]:
+        """The logits of one example. `key` is for networks that are random while they train."""
+        return self.forward(x, untouched, key)
+
+    def table(
+        self, inputs: Shaped[Array, "example *input"], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "example output"]:
+        """The logits of many examples: the map of `__call__`, unless rows can share more."""
+        if key is None:
+            return jax.vmap(self)(inputs)
+        keys = jax.random.split(key, inputs.shape[0])
+        return jax.vmap(lambda x, k: self(x, key=k))(inputs, keys)
+
+    def activations(self, x: Shaped[Array, "..."]) -> dict[str, Array]:
+        """Every named activation for one example.
+
+        Example:
+            >>> import flyroom as fr, jax
+            >>> task = fr.tasks.ModularArithmetic(p=7)
+            >>> network = fr.models.FactoredMLP(width=4).init(
+            ...     task.signature, 7, key=jax.random.key(0)
+            ... )
+            >>> sorted(network.activations(jax.numpy.array([2, 3])))
+            ['hidden', 'logits', 'preactivation']
+        """
+        seen: dict[str, Array] = {}
+
+        def keep(name: str, value: Array) -> Array:
+            seen[name] = value
+            return value
+
+        self.forward(x, keep, None)
+        return seen
+
+    def patched(
+        self, x: Shaped[Array, "..."], patches: Mapping[str, Patch]
+    ) -> Float[Array, "output"]:
+        """The logits of one example when named activations are replaced.
+
+        Args:
+            x: one example.
+            patches: by name, an array to put in its place or a function of the activation.
+
+        Raises:
+            SpecError: there is no activation of that name.
+        """
+        left = dict(patches)
+
+        def put(name: str, value: Array) -> Array:
+            if name not in left:
+                return value
+            patch = left.pop(name)
+            return patch(value) if callable(patch) else jnp.broadcast_to(patch, value.shape)
+
+        logits = self.forward(x, put, None)
+        if left:
+            raise SpecError(
+                f"{type(self).__name__} has no activation `{next(iter(left))}`; "
+                f"it has {', '.join(self.activations(x))}."
+            )
+        return logits
+
+
+class AbstractModel(Spec):
+    """The description of a network, before it has weights."""
+
+    @abc.abstractmethod
+    def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> AbstractNetwork:
+        """A fresh network for tasks of this signature that gives so many outputs."""
