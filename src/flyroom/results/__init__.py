@@ -1,0 +1,14 @@
+"""What training leaves behind: a journal while it runs, a labelled store when it is done."""
+
+from . import disk as disk, journal as journal, store as store
+from .access import (
+    StoreError as StoreError,
+    experiment_of as experiment_of,
+    network as network,
+    open as open,
+)
+from .journal import JournalError as JournalError, journal_path as journal_path
+from .labels import paths as paths, rebuild as rebuild
+from .provenance import provenance as provenance
+from .reopen import reopen as reopen
+from .schema import Curve as Curve, Schema as Schema

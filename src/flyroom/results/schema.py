@@ -1,0 +1,88 @@
+"""What a store holds: the published names, axes and units of its arrays."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..training import Snapshot, Status
+
+BLOCK = 1024  # runs per shard of the scalars: the unit that is written at once
+CHUNK = 64  # runs per chunk inside it: the unit that a damaged file loses
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """A measure that is recorded for every run: its name, its own axes, and what it means."""
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    attrs: dict[str, Any]
+
+    @staticmethod
+    def of(snapshot: Snapshot, shape: tuple[int, ...], dtype: str) -> "Curve":
+        """The curve that a snapshot draws."""
+        about = {
+            "units": snapshot.units,
+            "long_name": snapshot.name.replace("_", " "),
+            "definition": snapshot.definition,
+            "reference": snapshot.reference,
+        }
+        return Curve(snapshot.name, snapshot.dims, shape, dtype, about)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """The arrays of `/runs`, which every run shares whatever its program.
+
+    Attributes:
+        count: number of runs.
+        steps: every age at which any of them is recorded, increasing.
+        curves: what is recorded.
+        axes: the values of each swept path for every run.
+        program: for every run, the number of its weights group.
+        events: number of events.
+        attrs: attributes of the group.
+    """
+
+    count: int
+    steps: np.ndarray
+    curves: tuple[Curve, ...]
+    axes: dict[str, np.ndarray]
+    program: np.ndarray
+    events: int
+    attrs: dict[str, Any]
+
+
+STATUS_ATTRS = {
+    "flag_values": [int(s) for s in Status],
+    "flag_meanings": " ".join(s.name.lower() for s in Status),
+    "long_name": "what became of the run",
+}
+
+
+def end_dtype(conditions: int, events: int) -> np.dtype:
+    """Rows of a journal's `ends`: how each run that is over ended."""
+    return np.dtype(
+        [
+            ("run", "<i8"),
+            ("step", "<i8"),
+            ("status", "i1"),
+            ("streaks", "<i4", (conditions,)),
+            ("fired", "<i8", (events,)),
+        ]
+    )
+
+
+def array_dtype(arrays: Mapping[str, Any]) -> np.dtype:
+    """Rows of a journal's other tables: named arrays of one run at one step."""
+    return np.dtype(
+        [
+            ("run", "<i8"),
+            ("step", "<i8"),
+            *((path, np.dtype(x.dtype).str, tuple(x.shape)) for path, x in arrays.items()),
+        ]
+    )
