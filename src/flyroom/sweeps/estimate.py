@@ -1,0 +1,61 @@
+"""What a sweep will cost, measured on a few of its steps before it begins."""
+
+import time
+
+import numpy as np
+
+from ..results import paths
+from ..training import Device, Ensemble, MappingKind, fixed, repeat
+from .plan import Group, Plan
+
+_MEASURED = 4  # groups; the others are taken to cost as much per weight
+
+
+def estimate(todo: Plan, team: list[Device], mapping: MappingKind, slots: int) -> str:
+    """One line for a person: runs, programs, time and disk."""
+    seconds, known = 0.0, []
+    for group in sorted(todo.groups, key=lambda g: -len(g.runs)):
+        if len(known) < _MEASURED:
+            per_step = _seconds_per_step(todo, group, team[0], mapping, slots)
+            known.append(per_step / _weights(group))
+        steps = todo.steps * len(group.runs) / todo.space.count
+        seconds += steps * _weights(group) * float(np.mean(known)) / len(team)
+    curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
+    return (
+        f"{todo.space.count} runs in {len(todo.groups)} program(s) on {len(team)} "
+        f"{team[0].device_kind} device(s), {slots} slots each ({mapping}): about "
+        f"{_duration(seconds)} and {(curves + kept_bytes(todo)) / 1e6:,.0f} MB"
+    )
+
+
+def kept_bytes(todo: Plan) -> float:
+    """Size of the first and the last weights of every run, and of what it needs to go on."""
+    width = {"float32": 4, "float64": 8}
+    return sum(4.0 * len(g.runs) * _weights(g) * width[g.program.precision] for g in todo.groups)
+
+
+def _weights(group: Group) -> float:
+    return sum(float(np.prod(a.shape)) for a in paths(group.program.template).values())
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _seconds_per_step(
+    todo: Plan, group: Group, device: Device, mapping: MappingKind, slots: int
+) -> float:
+    """Device-seconds for one step of one network."""
+    ensemble = Ensemble(group.program, mapping, device)
+    given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
+    state, many = ensemble.put((repeat(ensemble.start(given), slots), repeat(given, slots)))
+    live, due, n, seconds = np.ones(slots, bool), np.zeros(slots, bool), 1, 0.0
+    state, *_ = ensemble.advance(state, many, n, live, due)
+    while seconds < 0.1 and n < 10_000:
+        n *= 4
+        began = time.perf_counter()
+        state, *_ = ensemble.advance(state, many, n, live, due)
+        seconds = time.perf_counter() - began
+    return seconds / (n * slots)

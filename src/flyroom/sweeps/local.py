@@ -1,0 +1,244 @@
+"""The verb `train`, on the devices of this machine."""
+
+import dataclasses
+import functools
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import xarray as xr
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from .. import results
+from ..models import AbstractNetwork
+from ..results import Schema, StoreError, journal, provenance, store
+from ..results.schema import BLOCK
+from ..spec import SpecError
+from ..training import Device, Experiment, MappingKind, cache_programs, devices
+from . import checkpoint
+from .estimate import estimate, kept_bytes
+from .manifest import Manifest
+from .plan import Plan, plan
+from .progress import Progress
+from .queue import Queue
+from .space import Over
+from .worker import Job, Worker
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """How the devices of this machine are used. None of it changes what is computed.
+
+    Args:
+        devices: how many to use; all if `None`.
+        slots: networks side by side on each device; chosen for the kind of device if `None`.
+        mapping: `"map"` trains the slots of a device one after another, `"vmap"` all as one batch;
+            by default the former on CPUs and the latter elsewhere.
+        checkpoint_every: seconds between checkpoints, which is what a crash can cost.
+        keep_bytes: final weights are kept if all of them take no more than this.
+        progress: whether to show how it goes, on standard error.
+    """
+
+    devices: int | None = None
+    slots: int | None = None
+    mapping: MappingKind | None = None
+    checkpoint_every: float = 60.0
+    keep_bytes: float = 4e9
+    progress: bool = True
+
+
+class Interrupted(RuntimeError):
+    """Training ended before its budget; everything that was done is on disk."""
+
+
+def train(
+    experiment: Experiment,
+    over: Over | None = None,
+    *,
+    store: str | Path | None = None,
+    begin: AbstractNetwork | None = None,
+    machine: Machine | None = None,
+) -> xr.Dataset:
+    """Trains every combination of `over`, in as few compiled programs as possible.
+
+    Args:
+        experiment: what is trained.
+        over: values by dotted path, such as `{"model.init_scale": [0.5, 1.0], "seed": range(8)}`.
+        store: folder for the results, `NAME.zarr`; a temporary one if `None`.
+        begin: the network that every run starts from; a fresh one if `None`.
+        machine: devices, checkpoints and the like.
+
+    Returns:
+        The runs, as `fr.open` reads them from the store.
+
+    Raises:
+        SpecError: one of the experiments cannot be run; nothing was compiled or written.
+        StoreError: the store exists.
+        Interrupted: it was stopped, or the disk is full; `resume` goes on.
+
+    Example:
+        >>> import flyroom as fr
+        >>> task = fr.tasks.ModularArithmetic(p=5)
+        >>> experiment = fr.Experiment(task, fr.models.MLP(widths=(8,)), steps=10)
+        >>> runs = fr.train(experiment, over={"seed": range(2)})
+        >>> dict(runs.test_loss.sizes)
+        {'run': 2, 'step': 11}
+    """
+    path = Path(tempfile.mkdtemp(prefix="flyroom-")) / "runs.zarr" if store is None else Path(store)
+    todo = plan(experiment, over)
+    if path.exists() or journal.journal_path(path).exists():
+        raise StoreError(
+            f"{path} exists already. Go on with it (`flyroom resume {path}`, `fr.resume`), "
+            "or choose another store."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Manifest.of(todo.space, provenance()).write(path, begin)
+    return _work(path, todo, machine or Machine())
+
+
+def resume(
+    store: str | Path,
+    experiment: Experiment | None = None,
+    *,
+    steps: int | None = None,
+    machine: Machine | None = None,
+) -> xr.Dataset:
+    """Goes on with a store: what is over stays, what was under way continues where it was.
+
+    Args:
+        store: the folder that `train` was given.
+        experiment: what it is of; needed only if a class of it lives in a notebook.
+        steps: a larger budget: runs that had finished go on too.
+        machine: devices, checkpoints and the like.
+
+    Raises:
+        StoreError: there is no such store, or it is of another experiment.
+        Interrupted: it was stopped again.
+    """
+    path = Path(store)
+    manifest = Manifest.read(path)
+    space = manifest.space(path, experiment)
+    if steps is None and not journal.journal_path(path).exists():
+        return results.open(path)
+    if steps is not None:
+        if "steps" in space.axes:
+            raise SpecError("steps: it is an axis of this sweep, so it has no one value to extend.")
+        if steps < manifest.budgets[-1]:
+            least = manifest.budgets[-1]
+            raise SpecError(f"steps: got {steps}; allowed: at least the {least} of the store.")
+        manifest.extended(steps).write(path)
+        space = Manifest.read(path).space(path, experiment, steps)
+    return _work(path, plan(space.experiment, space.axes), machine or Machine())
+
+
+def _work(path: Path, todo: Plan, machine: Machine) -> xr.Dataset:
+    notes = journal.journal_path(path)
+    try:
+        lock = FileLock(notes / "lock").acquire(timeout=0)
+    except Timeout as error:
+        raise StoreError(f"{path}: another process is training into it.") from error
+    with lock:
+        try:
+            failures = _run(path, todo, machine)
+        except KeyboardInterrupt as error:  # before the workers started, or after they ended
+            raise Interrupted(f"{path}: stopped. Go on with: flyroom resume {path}") from error
+    shutil.rmtree(notes)
+    if failures:
+        run, text = next(iter(failures.items()))
+        last = text.strip().splitlines()[-1]
+        warnings.warn(f"{len(failures)} runs failed, run {run} with: {last}", stacklevel=3)
+    return results.open(path)
+
+
+def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
+    """Trains everything that is not over yet, and completes the store; says what failed."""
+    notes, console = journal.journal_path(path), Console(stderr=True) if machine.progress else None
+    restored, over = checkpoint.load(notes, lambda run: todo.space.at(run).steps)
+    manifest = Manifest.read(path)
+    schema = manifest.schema(todo)
+    store.create(path, schema)
+    cache_programs()
+    team = devices(machine.devices)
+    mapping = machine.mapping or ("map" if team[0].platform == "cpu" else "vmap")
+    waiting = [[r for r in group.runs.tolist() if r not in over] for group in todo.groups]
+    slots = machine.slots or _slots(max(map(len, waiting)), len(team), mapping)
+    progress = Progress(todo.steps, todo.space.count, console)
+    for run, status in over.items():
+        progress.ended(run, status, todo.space.at(run).steps, "")
+    if console:
+        console.print(estimate(todo, team, mapping, slots))
+    job = Job(
+        experiment_of=functools.lru_cache(maxsize=1024)(todo.space.at),
+        groups=todo.groups,
+        queues=tuple(Queue(_under_way_first(r, restored), len(team)) for r in waiting),
+        restored=restored,
+        begin=manifest.begin(path, todo),
+        keep=kept_bytes(todo) <= machine.keep_bytes,
+        checkpoint_every=machine.checkpoint_every,
+        observer=progress,
+        stop=threading.Event(),
+    )
+    _watch(path, _team(notes, job, team, mapping, slots), job, progress)
+    _complete(path, todo, schema, progress)
+    return progress.failures
+
+
+def _slots(runs: int, devices: int, mapping: MappingKind) -> int:
+    """Side by side: enough to hide the host; on CPUs they only take turns."""
+    return max(1, min(32 if mapping == "map" else 256, -(-runs // devices)))
+
+
+def _under_way_first(runs: list[int], restored: Mapping[int, object]) -> Iterable[int]:
+    return sorted(runs, key=lambda run: run not in restored)
+
+
+def _team(
+    notes: Path, job: Job, team: list[Device], mapping: MappingKind, slots: int
+) -> list[Worker]:
+    session = len({folder.name.rpartition("-")[0] for folder in journal.folders(notes)})
+    return [
+        Worker(job, journal.Folder(notes / f"session-{session:03d}-{i:02d}"), d, mapping, slots)
+        for i, d in enumerate(team)
+    ]
+
+
+def _watch(path: Path, workers: list[Worker], job: Job, progress: Progress) -> None:
+    """Shows progress until the workers are done, and turns what stops them into one message."""
+    stopped: BaseException | None = None
+    with progress:
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            try:
+                workers[0].join(0.1)
+                workers[-1].join(0.1)
+                progress.tick()
+            except KeyboardInterrupt as error:
+                stopped = error
+                job.stop.set()
+    stopped = next((w.error for w in workers if w.error is not None), stopped)
+    if stopped is None and not job.stop.is_set():
+        return
+    done = f"{len(progress.ends)} of {progress.runs} runs are over"
+    how = f"everything up to the last checkpoint is kept. Go on with: flyroom resume {path}"
+    if isinstance(stopped, OSError):
+        raise Interrupted(f"{path}: {stopped.strerror or stopped} ({done}); {how}") from stopped
+    if isinstance(stopped, KeyboardInterrupt) or stopped is None:
+        raise Interrupted(f"{path}: stopped ({done}); {how}") from stopped
+    raise stopped
+
+
+def _complete(path: Path, todo: Plan, schema: Schema, progress: Progress) -> None:
+    """Makes the store from the journal, once every run is over."""
+    notes = journal.journal_path(path)
+    for block in range(-(-schema.count // BLOCK)):
+        store.write_block(path, schema, notes, block)
+    programs = [(group.name, group.program) for group in todo.groups]
+    for kind in ("weights", "state"):
+        store.write_arrays(path, notes, kind, programs)
+    if progress.failures:
+        store.set_attrs(path, failures={str(k): v for k, v in progress.failures.items()})

@@ -1,0 +1,201 @@
+"""What a store is of: the experiment, what it is swept over, and how long it was trained."""
+
+import dataclasses
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from .. import spec
+from ..models import AbstractNetwork
+from ..results import Curve, Schema, StoreError, disk, journal, paths, rebuild, reopen
+from ..spec import SpecError
+from ..training import Experiment, outline
+from .plan import Plan, plan
+from .space import Space
+
+_FILE, _BEGIN = "manifest.json", "begin.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """The written form of a sweep.
+
+    Attributes:
+        spec: the experiment, as `spec.to_dict` gives it, with its first budget.
+        over: the values of each axis, likewise.
+        budgets: in steps; another one for each time that it was extended.
+        provenance: what made it.
+    """
+
+    spec: Any
+    over: dict[str, list[Any]]
+    budgets: tuple[int, ...]
+    provenance: dict[str, Any]
+
+    @staticmethod
+    def of(space: Space, made_by: dict[str, Any]) -> "Manifest":
+        """The manifest of a new store."""
+        over = {path: [spec.to_dict(v) for v in values] for path, values in space.axes.items()}
+        budget = (space.experiment.steps,)
+        return Manifest(spec.to_dict(space.experiment), over, budget, made_by)
+
+    def extended(self, steps: int) -> "Manifest":
+        """The same with a larger budget."""
+        return dataclasses.replace(self, budgets=(*self.budgets, steps))
+
+    @property
+    def fingerprint(self) -> str:
+        """What two manifests share if they say the same, whatever their budgets."""
+        return spec.fingerprint([_timeless(self.spec), self.over])
+
+    @staticmethod
+    def read(path: Path) -> "Manifest":
+        """The manifest of a store, from its journal while there is one.
+
+        Raises:
+            StoreError: there is no store, or its description is damaged.
+        """
+        written = journal.journal_path(path) / _FILE
+        try:
+            if written.exists():
+                data = json.loads(written.read_text())
+            elif (path / "runs").exists():
+                attrs = zarr.open_group(path, path="runs", mode="r").attrs
+                data = {
+                    k: json.loads(str(attrs[k])) for k in ("spec", "over", "budgets", "provenance")
+                }
+            else:
+                raise StoreError(f"{path}: there is no store there.")
+            return Manifest(data["spec"], data["over"], tuple(data["budgets"]), data["provenance"])
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"{path}: its description is damaged ({error}).") from error
+
+    def write(self, path: Path, begin: AbstractNetwork | None = None) -> None:
+        """Writes it into the journal, which is made if there is none.
+
+        A journal of a finished store begins with everything that the store holds.
+        """
+        notes, text = journal.journal_path(path), json.dumps(dataclasses.asdict(self), indent=1)
+        if notes.exists():
+            disk.replace(notes / _FILE, text.encode())
+            return
+        part = notes.with_name(notes.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        if path.exists():
+            reopen(path, part)
+        if begin is not None:
+            buffer = io.BytesIO()
+            np.savez(
+                buffer, allow_pickle=False, **{k: np.asarray(v) for k, v in paths(begin).items()}
+            )
+            disk.replace(part / _BEGIN, buffer.getvalue())
+        disk.replace(part / _FILE, text.encode())
+        disk.rename(part, notes)
+
+    def space(
+        self, path: Path, experiment: Experiment | None = None, steps: int | None = None
+    ) -> Space:
+        """The sweep that it describes.
+
+        Raises:
+            StoreError: `experiment` is another one; the message names what differs.
+        """
+        base: Experiment = spec.from_dict(self.spec) if experiment is None else experiment
+        asked = spec.to_dict(base)
+        different = list(_differences(_timeless(self.spec), _timeless(asked)))
+        if different:
+            raise StoreError(
+                f"{path} is of another experiment: {'; '.join(different)}. "
+                "Resume it with its own, or choose another store."
+            )
+        axes = {p: [spec.read(base, p, v) for v in vs] for p, vs in self.over.items()}
+        budget = steps or self.budgets[-1]
+        if "steps" not in axes:
+            base = spec.replace(base, {"steps": budget})
+        return Space(base, axes)
+
+    def begin(self, path: Path, todo: Plan) -> AbstractNetwork | None:
+        """The network that every run starts from, if one was given.
+
+        Raises:
+            SpecError: it is not of the shape that the experiment needs.
+        """
+        written = journal.journal_path(path) / _BEGIN
+        if not written.exists():
+            return None
+        with np.load(written) as file:
+            arrays = {name: file[name] for name in file.files}
+        for group in todo.groups:
+            wanted = {k: tuple(v.shape) for k, v in paths(group.program.template).items()}
+            got = {k: v.shape for k, v in arrays.items()}
+            if wanted != got:
+                raise SpecError(f"begin: the network has arrays {got}; the model needs {wanted}.")
+        return rebuild(todo.groups[0].program.template, arrays)
+
+    def schema(self, todo: Plan) -> Schema:
+        """What the store will hold."""
+        ages, space = todo.ages, todo.space
+        for budget in self.budgets[:-1]:
+            shorter = spec.replace(space.experiment, {"steps": budget})
+            ages = np.union1d(ages, plan(shorter, space.axes).ages)
+        program = np.zeros(space.count, np.int32)
+        for number, group in enumerate(todo.groups):
+            program[group.runs] = number
+        written = {k: json.dumps(v) for k, v in dataclasses.asdict(self).items()}
+        return Schema(
+            count=space.count,
+            steps=ages,
+            curves=_curves(todo),
+            axes={path: _column(space, path) for path in space.axes},
+            program=program,
+            events=len(space.experiment.events),
+            attrs={"title": "flyroom runs", "fingerprint": self.fingerprint, **written},
+        )
+
+
+def _timeless(written: Any) -> Any:
+    return {k: v for k, v in written.items() if k != "steps"}
+
+
+def _differences(one: Any, other: Any, where: str = "") -> Any:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in sorted({*one, *other}):
+            yield from _differences(one.get(key), other.get(key), f"{where}.{key}".lstrip("."))
+    elif one != other:
+        yield f"{where} is {one} in the store and {other} here"
+
+
+def _column(space: Space, path: str) -> np.ndarray:
+    """The values of one axis for every run: numbers as they are, everything else as text."""
+    values = [spec.to_dict(v) for v in space.axes[path]]
+    if not all(isinstance(v, (int, float)) for v in values):
+        values = [v if isinstance(v, str) else json.dumps(v) for v in values]
+    return np.array(values, None if isinstance(values[0], (int, float)) else object)[
+        space.index(path)
+    ]
+
+
+def _curves(todo: Plan) -> tuple[Curve, ...]:
+    """What is recorded; arrays have the largest of the shapes that the programs give them."""
+    found: dict[str, Curve] = {}
+    for group in todo.groups:
+        seen = outline(group.program, group.sizes)
+        for measure in group.program.record:
+            shape, dtype = seen[measure.name].shape, seen[measure.name].dtype.str
+            if len(shape) != len(measure.dims):
+                raise SpecError(
+                    f"`{measure.name}` is annotated with the axes {measure.dims} and returns an "
+                    f"array of shape {shape}."
+                )
+            old = found.get(measure.name)
+            if old is not None:
+                shape = tuple(np.maximum(shape, old.shape).tolist())
+            found[measure.name] = Curve.of(measure, shape, dtype)
+    return tuple(found.values())

@@ -1,0 +1,126 @@
+"""What a person sees while networks train."""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ..training import Status
+
+
+class Progress:
+    """Counts what workers report, and shows it: live on a terminal, now and then elsewhere.
+
+    Args:
+        total_steps: model-steps of the whole sweep, if no run stops early.
+        runs: number of runs.
+        console: where to show it; `None` for nowhere.
+    """
+
+    def __init__(self, total_steps: int, runs: int, console: Console | None) -> None:
+        self.total, self.runs, self.console = total_steps, runs, console
+        self.steps = 0
+        self.began = time.monotonic()
+        self.ends: dict[int, tuple[Status, int]] = {}
+        self.failures: dict[int, str] = {}
+        self.now: dict[int, tuple[int, Mapping[str, Any]]] = {}
+        self._lock = threading.Lock()
+        self._first: tuple[float, int] | None = None
+        self._shown = 0.0
+        self._live: Live | None = None
+
+    # What workers tell; each call is short, for the trainer waits for it.
+
+    def advanced(self, steps: int) -> None:
+        with self._lock:
+            self.steps += steps
+            if self._first is None:  # the rate is counted from when compilation is over
+                self._first = (time.monotonic(), self.steps)
+
+    def recorded(self, run: int, step: int, values: Mapping[str, Any]) -> None:
+        with self._lock:
+            self.now[run] = (step, values)
+
+    def ended(self, run: int, status: Status, step: int, message: str) -> None:
+        with self._lock:
+            self.ends[run] = (status, step)
+            if message:
+                self.failures[run] = message
+
+    @property
+    def rate(self) -> float:
+        """Model-steps per second since the first ones were done."""
+        if self._first is None:
+            return 0.0
+        seconds = time.monotonic() - self._first[0]
+        return (self.steps - self._first[1]) / seconds if seconds > 0 else 0.0
+
+    def skip(self, steps: int) -> None:
+        """Steps that need not be done: they were, or their run stopped early."""
+        with self._lock:
+            self.total -= steps
+
+    # What is shown.
+
+    def __enter__(self) -> "Progress":
+        if self.console is not None and self.console.is_terminal:
+            self._live = Live(
+                console=self.console, refresh_per_second=4, get_renderable=self.render
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+        elif self.console is not None and self.steps:
+            self.console.print(self.line())
+
+    def tick(self) -> None:
+        """Shows a line where there is no terminal to draw on: at once, then every ten seconds."""
+        if self.console is None or self._live is not None or not self.now:
+            return
+        if time.monotonic() - self._shown > 10:
+            self._shown = time.monotonic()
+            self.console.print(self.line())
+
+    def line(self) -> Text:
+        """Runs done, steps a second, time left, and the accuracies of the runs under way."""
+        with self._lock:
+            done, now = len(self.ends), {r: v for r, v in self.now.items() if r not in self.ends}
+            rows = list((now or self.now).values())
+        left = max(0, self.total - self.steps)
+        eta = f"{left / self.rate:.0f} s left" if self.rate else "compiling"
+        text = f"{done}/{self.runs} runs   {self.rate:,.0f} steps/s   {eta}"
+        for side in ("train", "test"):
+            values = [float(v[f"{side}_accuracy"]) for _, v in rows if f"{side}_accuracy" in v]
+            if values:
+                text += f"   {side} accuracy {sum(values) / len(values):.3f}"
+        return Text(text)
+
+    def render(self) -> Group:
+        """A bar for the sweep and a row for each run in a slot."""
+        with self._lock:
+            now = sorted((r, *v) for r, v in self.now.items() if r not in self.ends)
+        table = Table("run", "step", "train accuracy", "test accuracy", box=None, pad_edge=False)
+        for run, step, values in now[:16]:
+            bars = [_bar(values.get(f"{side}_accuracy")) for side in ("train", "test")]
+            table.add_row(str(run), f"{step:,}", *bars)
+        share = min(1.0, self.steps / self.total) if self.total else 1.0
+        return Group(self.line(), _meter(share, 60), *([table] if now else []))
+
+
+def _bar(value: Any) -> Text:
+    if value is None:
+        return Text("")
+    return Text.assemble(_meter(float(value), 16), f" {float(value):.3f}")
+
+
+def _meter(share: float, width: int) -> Text:
+    full = round(share * width)
+    return Text.assemble(("━" * full, "cyan"), ("━" * (width - full), "bright_black"))

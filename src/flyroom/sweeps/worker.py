@@ -1,0 +1,246 @@
+"""One device at work. Schedules, events, stop rules and the queue live here, on the host."""
+
+import dataclasses
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..models import AbstractNetwork
+from ..results.journal import Folder
+from ..results.schema import array_dtype, end_dtype
+from ..training import Device, Ensemble, Experiment, MappingKind, State, Status, fixed
+from .checkpoint import Progress, Restored, save
+from .plan import Group
+from .queue import Queue
+from .slots import Run, Slots
+
+TICK = 1024  # slots are refilled at multiples of it, so that old and new ones fall due together
+SEGMENT = 1.0  # seconds of compute between two signs of life
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Who is told what happens."""
+
+    def advanced(self, steps: int) -> None: ...
+    def recorded(self, run: int, step: int, values: Mapping[str, Any]) -> None: ...
+    def ended(self, run: int, status: Status, step: int, message: str) -> None: ...
+
+
+@dataclasses.dataclass
+class Job:
+    """What all workers of a sweep share.
+
+    Attributes:
+        experiment_of: the experiment of every run.
+        groups: the programs.
+        queues: for each of them, the runs that are waiting.
+        restored: the runs that were under way before.
+        begin: the network that runs start from, if one was given.
+        keep: whether weights are kept.
+        checkpoint_every: in seconds.
+        observer: who is told what happens.
+        stop: set when everybody is to stop.
+    """
+
+    experiment_of: Callable[[int], Experiment]
+    groups: tuple[Group, ...]
+    queues: tuple[Queue, ...]
+    restored: Mapping[int, Restored]
+    begin: AbstractNetwork | None
+    keep: bool
+    checkpoint_every: float
+    observer: Observer
+    stop: threading.Event
+
+
+class Worker(threading.Thread):
+    """Takes runs from the queues and trains them on one device until there are none."""
+
+    def __init__(
+        self, job: Job, folder: Folder, device: Device, mapping: MappingKind, size: int
+    ) -> None:
+        super().__init__(name=f"flyroom-{folder.path.name}", daemon=True)
+        self.job, self.folder, self.device = job, folder, device
+        self.mapping: MappingKind = mapping
+        self.size = size
+        self.error: BaseException | None = None
+        self.slots: Slots | None = None
+        self.taken: list[int] = []  # from the queue, and not yet in a slot
+        self.saved = time.monotonic()
+
+    def run(self) -> None:
+        """Works through the groups, then checkpoints and lets go of its files."""
+        try:
+            for group, queue in zip(self.job.groups, self.job.queues, strict=True):
+                if not self.job.stop.is_set():
+                    self.slots = None  # another program's networks have other shapes
+                    self._group(group, queue)
+            self._checkpoint()
+        except BaseException as error:  # handed to whoever waits for this thread
+            self.error = error
+            self.job.stop.set()
+        finally:
+            self.folder.close()
+
+    def _group(self, group: Group, queue: Queue) -> None:
+        try:
+            self._train(group, queue, Ensemble(group.program, self.mapping, self.device))
+        except OSError:
+            raise  # the disk, not the experiment
+        except Exception as error:
+            text = _told(error)
+            lost = [run.progress for run in self.slots.runs.values()] if self.slots else []
+            placed = {progress.run for progress in lost}
+            while some := queue.take(self.size):
+                self.taken += some
+            lost += [self._begin(number) for number in self.taken if number not in placed]
+            for progress in lost:
+                self._ended(group, progress, Status.FAILED, text)
+            self.slots, self.taken = None, []
+
+    def _train(self, group: Group, queue: Queue, ensemble: Ensemble) -> None:
+        tick, pace = 0, 0.0
+        while not self.job.stop.is_set():
+            if self.slots is None or not self.slots.runs:
+                tick = 0
+            if tick % TICK == 0:
+                self._refill(group, queue, ensemble)
+            slots = self.slots
+            if slots is None or not slots.runs:
+                return
+            n = min(run.wait for run in slots.runs.values())
+            if len(queue) and len(slots.runs) < self.size:
+                n = min(n, TICK - tick % TICK)
+            n = min(n, max(1, int(pace * SEGMENT)))
+            began = time.monotonic()
+            seen = slots.advance(n)
+            # The first call compiles and says little of the pace; later ones correct it.
+            now = n / (time.monotonic() - began)
+            pace = now if pace == 0 else (pace + now) / 2
+            tick += n
+            self.job.observer.advanced(n * len(slots.runs))
+            self._record(group, slots, *seen)
+            if time.monotonic() - self.saved >= self.job.checkpoint_every:
+                self._checkpoint()
+
+    def _refill(self, group: Group, queue: Queue, ensemble: Ensemble) -> None:
+        self.taken = queue.take(self.size - (len(self.slots.runs) if self.slots else 0))
+        arrivals = []
+        for number in self.taken:
+            try:
+                arrivals.append(self._arrival(number, group, ensemble))
+            except OSError:
+                raise
+            except Exception as error:  # one seed that fails is no reason to stop the others
+                self._ended(group, self._begin(number), Status.FAILED, _told(error))
+        if not arrivals:
+            self.taken = []
+            return
+        if self.slots is None:
+            run, state = arrivals[0]
+            self.slots = Slots(ensemble, self.size, state, run.given)
+        self.slots.place(arrivals)
+        self.taken = []
+        self._record(group, self.slots, *self.slots.advance(0))
+
+    def _arrival(self, number: int, group: Group, ensemble: Ensemble) -> tuple[Run, State]:
+        """A run that comes into a slot: fresh, or as it was when it was last saved."""
+        experiment = self.job.experiment_of(number)
+        given = fixed(experiment, group.sizes)
+        state = ensemble.start(given, self.job.begin)
+        if (restored := self.job.restored.get(number)) is not None:
+            old = {k: np.asarray(v, given.leaves[k].dtype) for k, v in restored.leaves.items()}
+            given, state = given._replace(leaves=old), restored.state(state)
+        return Run(experiment, self._begin(number), given), state
+
+    def _begin(self, number: int) -> Progress:
+        """Where a run stands before this worker has touched it."""
+        if (restored := self.job.restored.get(number)) is not None:
+            return dataclasses.replace(restored.progress)
+        experiment = self.job.experiment_of(number)
+        return Progress(number, 0, [0] * len(experiment.conditions), [-1] * len(experiment.events))
+
+    def _record(
+        self,
+        group: Group,
+        slots: Slots,
+        due: list[int],
+        seen: Mapping[str, np.ndarray],
+        finite: np.ndarray,
+    ) -> None:
+        """Writes down what was seen of runs that are due, and does what their conditions ask."""
+        if not due:
+            return
+        whose = [slots.runs[slot].progress for slot in due]
+        self._append(group, "records", whose, {name: stack[due] for name, stack in seen.items()})
+        for slot in due:
+            run, values = slots.runs[slot], {name: stack[slot] for name, stack in seen.items()}
+            progress = run.progress
+            self.job.observer.recorded(progress.run, progress.age, values)
+            stopped = _react(slots, slot, values)
+            over = progress.age >= run.experiment.steps
+            status = Status.FINISHED if over else Status.RUNNING
+            status = Status.STOPPED if stopped else status
+            status = status if finite[slot] else Status.DIVERGED
+            if self.job.keep and (status.over or progress.age in run.kept):
+                self._append(group, "weights", [progress], slots.network([slot]))
+            if self.job.keep and status.over:
+                self._append(group, "state", [progress], slots.final(slot))
+            if status.over:
+                self._ended(group, progress, status, "")
+                del slots.runs[slot]
+
+    def _append(
+        self, group: Group, kind: str, whose: list[Progress], stacks: Mapping[str, np.ndarray]
+    ) -> None:
+        """Writes named arrays of some runs at their present ages."""
+        dtype = array_dtype({name: stack[0] for name, stack in stacks.items()})
+        rows = np.zeros(len(whose), dtype)
+        rows["run"], rows["step"] = [p.run for p in whose], [p.age for p in whose]
+        for name, stack in stacks.items():
+            rows[name] = stack
+        self.folder.table(f"{group.name}.{kind}", dtype).append(rows)
+
+    def _ended(self, group: Group, progress: Progress, status: Status, message: str) -> None:
+        """Writes down how a run ended."""
+        dtype = end_dtype(len(progress.streaks), len(progress.fired))
+        row = np.zeros(1, dtype)
+        row["run"], row["step"], row["status"] = progress.run, progress.age, status
+        row["streaks"], row["fired"] = progress.streaks, progress.fired
+        self.folder.table(f"{group.name}.ends", dtype).append(row)
+        self.job.observer.ended(progress.run, status, progress.age, message)
+
+    def _checkpoint(self) -> None:
+        runs = self.slots.runs if self.slots else {}
+        leaves = {i: run.given.leaves for i, run in runs.items()}
+        state = self.slots.state if self.slots else None
+        save(self.folder, {i: run.progress for i, run in runs.items()}, leaves, state)
+        self.saved = time.monotonic()
+
+
+def _told(error: Exception) -> str:
+    """A traceback that ends with the error, not with notes (JAX's are about itself)."""
+    found = traceback.TracebackException.from_exception(error)
+    found.__notes__ = None
+    return "".join(found.format())
+
+
+def _react(slots: Slots, slot: int, values: Mapping[str, Any]) -> bool:
+    """Lets events happen; says whether a stop rule is met."""
+    run = slots.runs[slot]
+    experiment, progress, met = run.experiment, run.progress, []
+    for i, condition in enumerate(run.conditions):
+        holds = condition.holds(progress.age, values)
+        progress.streaks[i] = progress.streaks[i] + 1 if holds else 0
+        met.append(progress.streaks[i] >= condition.streak)
+    stops = len(experiment.stop)
+    for i, event in enumerate(experiment.events):
+        if met[stops + i] and progress.fired[i] < 0:
+            progress.fired[i] = progress.age
+            slots.change(slot, event.set)
+    return any(met[:stops])
