@@ -1,0 +1,34 @@
+"""Questions about a network at one step, and about whole runs."""
+
+from ._weights import (
+    input_tables as input_tables,
+    output_matrix as output_matrix,
+    reads_tokens as reads_tokens,
+)
+from .norms import spectral_norm as spectral_norm
+from .phases import phase_liu as phase_liu, phase_pair as phase_pair
+from .sparsity import (
+    distractor_mass as distractor_mass,
+    gini as gini,
+    input_mass as input_mass,
+    inverse_participation_ratio as inverse_participation_ratio,
+)
+from .spectra import (
+    key_frequencies as key_frequencies,
+    neuron_frequencies as neuron_frequencies,
+    neuron_power as neuron_power,
+    neuron_power_share as neuron_power_share,
+    pair_neuron_frequencies as pair_neuron_frequencies,
+)
+from .survival import (
+    censored_data as censored_data,
+    median_time as median_time,
+    survival as survival,
+)
+from .timing import (
+    describe_times as describe_times,
+    first_step as first_step,
+    generalization_step as generalization_step,
+    grokking_delay as grokking_delay,
+    memorization_step as memorization_step,
+)

@@ -1,0 +1,53 @@
+from typing import Any
+
+from jaxtyping import Array, Float
+from numpy import ndarray
+
+
+def input_tables(network: Any) -> Float[Array | ndarray, "table input neuron"]:
+    """What each input adds to each neuron: one table, or one for each position.
+
+    Args:
+        network: a network with `w_in` or `first`, or the matrix itself.
+
+    Raises:
+        TypeError: the network has neither.
+    """
+    found = [network] if hasattr(network, "ndim") else [getattr(network, n, None) for n in _NAMES]
+    tables = next((w for w in found if w is not None), None)
+    if tables is None:
+        raise TypeError(
+            f"{type(network).__name__} has neither `w_in` nor `first`, the matrix from inputs to "
+            "neurons. Give that matrix, or name it so."
+        )
+    return tables if tables.ndim == 3 else tables[None]
+
+
+def token_tables(network: Any) -> Float[Array | ndarray, "table token neuron"]:
+    """The input tables of a network that reads tokens.
+
+    Raises:
+        TypeError: its inputs are real vectors, whose features stand in no order.
+    """
+    if not reads_tokens(network):
+        raise TypeError(
+            f"{type(network).__name__} reads real vectors: there is no order of its features in "
+            "which its weights could be waves. Give a network that reads tokens, or a matrix."
+        )
+    return input_tables(network)
+
+
+def output_matrix(network: Any) -> Float[Array | ndarray, "neuron output"] | None:
+    """What each neuron of the first layer adds to each output or next neuron, if there is that."""
+    if hasattr(network, "w_out"):
+        return network.w_out
+    weights = getattr(network, "weights", ())
+    return weights[0] if weights else None
+
+
+def reads_tokens(network: Any) -> bool:
+    """Whether the rows of the input tables are tokens, so that their order means something."""
+    return hasattr(network, "ndim") or hasattr(network, "w_in") or network.first.ndim == 3
+
+
+_NAMES = ("w_in", "first")

@@ -1,0 +1,103 @@
+import numpy as np
+import xarray as xr
+
+from ..training import Status
+from .timing import generalization_step, memorization_step
+
+_LIU = ("confusion", "memorization", "comprehension", "grokking")
+_PAIR = ("no_learning", "no_generalization", "together", "grokking")
+
+
+def phase_liu(
+    runs: xr.Dataset, *, budget: float = 1e5, threshold: float = 0.9, gap: float = 1e3
+) -> xr.DataArray:
+    """The phase of learning that each run shows, by its accuracies.
+
+    Training accuracy never at the threshold: *confusion*. Test accuracy never: *memorization*.
+    Both, less than `gap` steps apart: *comprehension*. Both, further apart: *grokking*. Never means
+    not within the budget; a run that was observed for less and has not diverged is *unknown*
+    instead.
+
+    Args:
+        runs: results with `train_accuracy` and `test_accuracy`.
+        budget: the steps within which it has to happen.
+        threshold: the accuracy, for both.
+        gap: the delay from which on it is grokking, in steps.
+
+    Returns:
+        Codes over `run`, named by the attributes `flag_values` and `flag_meanings`; −1 is unknown.
+
+    Example:
+        >>> train, test = [[0.0, 1.0, 1.0, 1.0]], [[0.0, 0.1, 0.1, 1.0]]
+        >>> curves = {
+        ...     "train_accuracy": (("run", "step"), train),
+        ...     "test_accuracy": (("run", "step"), test),
+        ... }
+        >>> phase = phase_liu(xr.Dataset(curves, {"step": [0, 8, 64, 4096]}))
+        >>> phase.attrs["flag_meanings"].split()[phase.item() + 1]
+        'grokking'
+
+    Source: Liu et al. 2022, arXiv:2205.10343.
+    """
+    began, ended = memorization_step(runs, threshold), generalization_step(runs, threshold)
+    memorised, generalised = began.values <= budget, ended.values <= budget
+    delay = ended.values - began.values
+    late = np.where(delay < gap, _LIU.index("comprehension"), _LIU.index("grokking"))
+    never = np.where(memorised, _LIU.index("memorization"), _LIU.index("confusion"))
+    last = xr.where(runs.train_accuracy.notnull(), runs.step, -1).max("step").values
+    known = (last >= budget) | _status(runs, Status.DIVERGED)
+    codes = np.where(memorised & generalised, late, np.where(known, never, -1))
+    return _phase(runs, codes, _LIU, budget=budget, threshold=threshold, gap=gap)
+
+
+def phase_pair(runs: xr.Dataset, *, threshold: float = 1e-5, ratio: float = 5e4) -> xr.DataArray:
+    """The phase of learning that each run shows, by its losses.
+
+    Training loss never at the threshold: *no learning*. Test loss never: *no generalization*.
+    Both, and the test loss never was `ratio` times the training loss: *together*. Else *grokking*.
+    A run that is not over, or was stopped before its budget, and has not got there is *unknown*.
+
+    Args:
+        runs: results with `train_loss` and `test_loss`.
+        threshold: the loss to fall to, for both.
+        ratio: of test to training loss at the same step.
+
+    Returns:
+        Codes over `run`, named by the attributes `flag_values` and `flag_meanings`; −1 is unknown.
+
+    Example:
+        >>> train, test = [[0.7, 1e-6, 1e-6]], [[0.7, 2.0, 1e-6]]
+        >>> curves = {"train_loss": (("run", "step"), train), "test_loss": (("run", "step"), test)}
+        >>> phase = phase_pair(xr.Dataset(curves, {"step": [0, 8, 64]}))
+        >>> phase.attrs["flag_meanings"].split()[phase.item() + 1]
+        'grokking'
+
+    Source: Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?".
+    """
+    train, test = runs.train_loss, runs.test_loss
+    learned = (train <= threshold).any("step").values
+    generalised = (test <= threshold).any("step").values
+    # As a product, because a loss in float32 may be zero.
+    apart = ((test >= ratio * train) & (test > 0)).any("step").values
+    both = np.where(apart, _PAIR.index("grokking"), _PAIR.index("together"))
+    never = np.where(learned, _PAIR.index("no_generalization"), _PAIR.index("no_learning"))
+    known = _status(runs, Status.FINISHED, Status.DIVERGED) if "status" in runs else True
+    codes = np.where(learned & generalised, both, np.where(known, never, -1))
+    return _phase(runs, codes, _PAIR, threshold=threshold, ratio=ratio)
+
+
+def _status(runs: xr.Dataset, *wanted: Status) -> np.ndarray:
+    if "status" not in runs:
+        return np.zeros(runs.sizes["run"], bool)
+    return np.isin(runs.status.values, [int(s) for s in wanted])
+
+
+def _phase(
+    runs: xr.Dataset, codes: np.ndarray, meanings: tuple[str, ...], **attrs: float
+) -> xr.DataArray:
+    flags = {
+        "flag_values": np.arange(-1, len(meanings), dtype=np.int8),
+        "flag_meanings": " ".join(("unknown", *meanings)),
+    }
+    coords = {name: c for name, c in runs.coords.items() if c.dims == ("run",)}
+    return xr.DataArray(codes.astype(np.int8), coords, ("run",), "phase", {**flags, **attrs})

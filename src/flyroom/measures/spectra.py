@@ -1,0 +1,153 @@
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+
+from .. import algebra
+from ..models import AbstractNetwork
+from ..training import Context, snapshot
+from ._weights import token_tables
+
+
+def neuron_power(network: Any) -> xr.DataArray:
+    r"""How much of each neuron's input weights is a wave of each frequency.
+
+    \(\frac{2}{p}\,\big|\sum_a W_{aj} e^{i\omega_k a}\big|^2\), added up over positions where each
+    has a table of its own. The mean over tokens is left out.
+
+    Args:
+        network: a network that reads tokens, or its matrix from tokens to neurons.
+
+    Returns:
+        Power over `frequency` (1 to `p // 2`) and `neuron`.
+
+    Example:
+        >>> angle = 2 * np.pi * np.arange(67) / 67
+        >>> power = neuron_power(np.stack([np.cos(5 * angle), np.cos(9 * angle)], axis=1))
+        >>> power.idxmax("frequency").values
+        array([5., 9.])
+    """
+    tables = np.asarray(token_tables(network), np.float64)
+    power = np.stack([algebra.power(table) for table in tables]).sum(0)
+    frequencies = np.arange(1, len(power) + 1)
+    attrs = {"units": "1", "long_name": "power of the input weights"}
+    return xr.DataArray(power, {"frequency": frequencies}, ("frequency", "neuron"), attrs=attrs)
+
+
+def neuron_frequencies(network: Any, *, share: float = 0.85, strength: float = 0.1) -> xr.Dataset:
+    r"""The wave that each neuron of the first layer is, if it is one.
+
+    A neuron has a frequency if one frequency holds most of its power and its weights are not
+    negligible beside the strongest neuron's. The scale of all weights does not matter. Of random
+    neurons the part \(K(1 - s)^{K-1}\) has a share of \(s > 1/2\) or more in one of
+    \(K = (p-1)/2\) frequencies: below 1e-24 for `p = 67`, but 0.07 for `p = 7`.
+
+    Args:
+        network: a network that reads tokens, or its matrix from tokens to neurons.
+        share: of a neuron's power that its frequency has to hold.
+        strength: norm of a neuron's wave as part of the strongest neuron's, at least.
+
+    Returns:
+        Over `neuron`: `frequency` (0 if it has none), and, whether it has one or not, the
+        `dominant_frequency`, its `power_share`, and the `amplitude` and `phase` (in the first
+        table, radian) of the wave \(A\cos(\omega_k a - \varphi)\).
+
+    Example:
+        >>> angle = 2 * np.pi * np.arange(67) / 67
+        >>> found = neuron_frequencies(np.stack([2 * np.cos(5 * angle - 1), angle % 0.1], axis=1))
+        >>> print(found.frequency.values, found.amplitude.values[0].round(6))
+        [5 0] 2.0
+
+    Source: the share is the one of Nanda et al. 2023, arXiv:2301.05217.
+    """
+    tables = np.asarray(token_tables(network), np.float64)
+    power = neuron_power(network)
+    total = power.sum("frequency").values
+    index = power.argmax("frequency").values
+    top = power.max("frequency").values
+    of_total = np.divide(top, total, out=np.zeros_like(top), where=total > 0)
+    has_one = (of_total >= share) & (total > 0) & (total >= strength**2 * total.max())
+    wave = np.take_along_axis(algebra.waves(tables[0]), index[None], 0)[0]
+    return xr.Dataset(
+        {
+            "frequency": ("neuron", np.where(has_one, index + 1, 0)),
+            "dominant_frequency": ("neuron", index + 1),
+            "power_share": ("neuron", of_total, {"units": "1"}),
+            "amplitude": ("neuron", np.abs(wave) * 2 / tables.shape[1], {"units": "1"}),
+            "phase": ("neuron", np.angle(wave), {"units": "radian"}),
+        },
+        attrs={"share": share, "strength": strength},
+    )
+
+
+def key_frequencies(
+    network: Any, *, share: float = 0.85, strength: float = 0.1, neurons: int = 1
+) -> list[int]:
+    """The frequencies that a network computes with: those that neurons of the first layer have.
+
+    Args:
+        network: a network that reads tokens, or its matrix from tokens to neurons.
+        share: as in `neuron_frequencies`.
+        strength: as in `neuron_frequencies`.
+        neurons: how many neurons a frequency must have.
+
+    Returns:
+        Frequencies from 1 to `p // 2`, increasing; none for a network that computes otherwise.
+
+    Example:
+        >>> angle = 2 * np.pi * np.arange(67) / 67
+        >>> key_frequencies(np.stack([np.cos(9 * angle), np.cos(5 * angle)], axis=1))
+        [5, 9]
+
+    Source: Nanda et al. 2023, arXiv:2301.05217, on input weights instead of activations.
+    """
+    found = neuron_frequencies(network, share=share, strength=strength).frequency.values
+    counted = zip(*np.unique(found[found > 0], return_counts=True), strict=True)
+    return [int(frequency) for frequency, count in counted if count >= neurons]
+
+
+def pair_neuron_frequencies(network: Any, *, peak: float = 10.0) -> xr.DataArray:
+    r"""The frequency of each neuron by the rule that S2's pictures were made with.
+
+    The frequency of the largest of \(|\sum_a W_{aj}\cos\omega_k a|\) and
+    \(|\sum_a W_{aj}\sin\omega_k a|\), if it is more than `peak`. Unlike the one of
+    `neuron_frequencies`, the rule depends on the scale of the weights.
+
+    Args:
+        network: a network that reads tokens through one table, or that table.
+        peak: the sum above which a neuron has a frequency.
+
+    Returns:
+        Frequencies over `neuron`, counted from 1; 0 if it has none.
+
+    Example:
+        >>> angle = 2 * np.pi * np.arange(67) / 67
+        >>> wave = np.cos(5 * angle)
+        >>> pair_neuron_frequencies(np.stack([wave, 0.1 * wave], axis=1)).values
+        array([5, 0])
+
+    Source: Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?".
+    """
+    (table,) = np.asarray(token_tables(network), np.float64)
+    sums = algebra.waves(table)
+    largest = np.maximum(np.abs(np.real(sums)), np.abs(np.imag(sums)))
+    found = np.where(largest.max(0) > peak, largest.argmax(0) + 1, 0)
+    return xr.DataArray(found, dims="neuron", name="frequency", attrs={"peak": peak})
+
+
+@snapshot()
+def neuron_power_share(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
+    """Mean over neurons of the share of their input weights' power in one frequency."""
+    del context
+    tables = token_tables(network)
+    p = tables.shape[1]
+    basis = jnp.asarray(algebra.fourier_basis(p)[1:], tables.dtype)
+    components = (jnp.tensordot(tables, basis, axes=(1, 1)) ** 2).sum(0)  # neuron, row of the basis
+    pairs = jnp.pad(components, ((0, 0), (0, (p - 1) % 2))).reshape(components.shape[0], -1, 2)
+    power = pairs.sum(-1)
+    total = power.sum(-1)
+    alive = total > 0
+    shares = jnp.where(alive, power.max(-1) / jnp.where(alive, total, 1), 0)
+    return shares.sum() / jnp.maximum(alive.sum(), 1).astype(shares.dtype)
