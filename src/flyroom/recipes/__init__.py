@@ -1,0 +1,4 @@
+"""Published set-ups, with exact hyperparameters and their source."""
+
+from .pair import pair_mod67 as pair_mod67, pair_parity as pair_parity
+from .parity import blog_parity as blog_parity, merrill_parity as merrill_parity
