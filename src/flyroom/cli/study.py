@@ -1,0 +1,73 @@
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from .. import environment
+
+
+def study(
+    *names: str,
+    all: Annotated[bool, Parameter(negative="")] = False,
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    full: Annotated[bool, Parameter(negative="")] = False,
+    store: Path = Path("runs"),
+    report: Path | None = None,
+    devices: int | None = None,
+    json: bool = False,
+) -> None:
+    """Hold published claims against runs of your own, and report what came of it.
+
+    Runs that are in their stores already are not trained again, and interrupted ones are gone on
+    with.
+
+    Parameters
+    ----------
+    names
+        Studies: names of folders in ./studies, such as pair-mod67, or paths of a study.py.
+    all
+        Every study in ./studies.
+    quick
+        The size that a laptop does in minutes; this is what is run if nothing is said.
+    full
+        The size for a GPU or a cluster.
+    store
+        The folder of the stores.
+    report
+        The folder in which the two files of each report get a folder of their own; that of the
+        stores if not given.
+    devices
+        How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
+    json
+        End with one line of JSON on standard output.
+    """
+    environment.configure(devices)
+    from json import dumps
+
+    from rich.console import Console
+
+    from .. import spec, studies, sweeps
+    from . import output
+
+    with output.errors(json):
+        if quick and full:
+            raise spec.SpecError("study: got both --quick and --full; choose one.")
+        chosen = [*names, *(map(str, studies.find().values()) if all else ())]
+        if not chosen:
+            found = ", ".join(studies.find()) or "none"
+            raise spec.SpecError(f"study: name one, or say --all. Found in ./studies: {found}.")
+        loaded = [studies.load(name) for name in chosen]
+        told = []
+        for one in loaded:
+            machine = sweeps.Machine(devices=devices)
+            outcome = studies.run(one, "full" if full else "quick", store, machine)
+            files = studies.write_report(outcome, (report or store) / one.name)
+            table = Table("claim", "published", "band", "ours", "runs", "verdict", box=None)
+            for row in studies.table(outcome):
+                table.add_row(row[0], *row[3:6], row[7], row[8])
+            Console().print(table)
+            print("\n".join(f"report {path}" for path in files))
+            told.append({**outcome.summary(), "reports": [str(path) for path in files]})
+        if json:
+            print(dumps({"studies": told}))

@@ -1,0 +1,72 @@
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .. import environment
+
+Words = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
+
+
+def train(
+    name: str,
+    /,
+    *,
+    over: Words = None,
+    set: Words = None,
+    steps: int | None = None,
+    store: Path | None = None,
+    devices: int | None = None,
+    slots: int | None = None,
+    precision: str | None = None,
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
+    """Train a recipe or a TOML file, over as many values and seeds as you like.
+
+    Parameters
+    ----------
+    name
+        A recipe such as pair-mod67, or a TOML file as `flyroom show` prints it.
+    over
+        An axis: path=values, as a list (optimizer.weight_decay=0.1,0.3,1) or a range (seed=0:64).
+        May be given several times; every combination is trained.
+    set
+        One value: path=value. May be given several times.
+    steps
+        The budget of each run, in optimizer steps.
+    store
+        Where the results go; runs/NAME.zarr if not given.
+    devices
+        How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
+    slots
+        How many networks stand side by side on each device.
+    precision
+        float32 or float64.
+    quiet
+        Show no progress.
+    json
+        End with one line of JSON on standard output.
+    """
+    environment.configure(devices)
+    from .. import spec, sweeps
+    from . import output, sources, values
+
+    with output.errors(json):
+        experiment, axes = sources.load(name)
+        given = values.assignments(set or [], "--set")
+        if steps is not None:
+            given["steps"] = str(steps)
+        if precision is not None:
+            given["precision"] = precision
+        for path, text in given.items():
+            new = values.value(experiment, path, text)
+            experiment = spec.replace(experiment, {path: new})
+        for path, text in values.assignments(over or [], "--over").items():
+            axes[path] = values.values(experiment, path, text)
+        target = store or Path("runs") / f"{Path(name).stem.replace('_', '-')}.zarr"
+        machine = sweeps.Machine(devices=devices, slots=slots, progress=not quiet)
+        began = time.monotonic()
+        runs = sweeps.train(experiment, axes, store=target, machine=machine)
+        output.trained(runs, time.monotonic() - began, int(runs["last_step"].sum()), json)

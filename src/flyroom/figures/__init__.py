@@ -1,0 +1,14 @@
+"""Static pictures of results, for reports and notebooks."""
+
+from .curves import (
+    learning_curves as learning_curves,
+    overview as overview,
+    survival_curves as survival_curves,
+)
+from .report import write_report as write_report
+from .run import plot as plot
+from .weights import (
+    neurons_by_frequency as neurons_by_frequency,
+    spectrum as spectrum,
+    weights_before_after as weights_before_after,
+)

@@ -1,0 +1,24 @@
+import xarray as xr
+
+
+def swept(runs: xr.Dataset) -> list[str]:
+    """The paths that a sweep is over."""
+    over = (str(name) for name, c in runs.coords.items() if c.dims == ("run",))
+    return [name for name in over if name not in ("run", "program")]
+
+
+def run_label(runs: xr.Dataset, position: int) -> str:
+    """What sets one run apart from the others: its values along the axes of the sweep."""
+    one = runs.isel(run=position)
+    parts = [f"{leaf_name(path)} {short(one[path].item())}" for path in swept(runs)]
+    return ", ".join(parts) or f"run {one.run.item()}"
+
+
+def leaf_name(path: str) -> str:
+    """The last part of a dotted path, in words."""
+    return path.rpartition(".")[2].replace("_", " ")
+
+
+def short(value: object) -> str:
+    """A value as one would write it by hand."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
