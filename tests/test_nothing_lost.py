@@ -1,0 +1,236 @@
+"""Whatever happens to a disk or a process, a resumed store equals the uninterrupted one."""
+
+import contextlib
+import dataclasses
+import errno
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr.storage._local as zarr_files
+
+import flyroom as fr
+from flyroom.results import disk, journal
+from flyroom.training import Status
+from helpers import BATCHED, MAPPED, assert_same_bits, bytes_of, modular, parity
+
+OVER = {"seed": range(4)}
+OPERATIONS = ("append", "sync", "rename")
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Disk:
+    """Counts changes to the disk; from change number `last` on, none gets through.
+
+    Every change counts twice, once before it happens and once after. A write that is cut short
+    leaves the first half of its bytes.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, last: float) -> None:
+        self.last, self.count, self.lock = last, 0, threading.Lock()
+        for name in OPERATIONS:
+            monkeypatch.setattr(disk, name, self.watched(getattr(disk, name), name))
+        monkeypatch.setattr(zarr_files, "_put", self.watched(zarr_files._put, "zarr"))
+        monkeypatch.setattr(shutil, "rmtree", self.watched(shutil.rmtree, "rmtree"))
+
+    def alive(self) -> bool:
+        with self.lock:
+            self.count += 1
+            return self.count <= self.last
+
+    def watched(self, plain, name):
+        def operation(*args, **kwargs):
+            if not self.alive():
+                if name == "append" and self.count == self.last + 1:
+                    plain(args[0], bytes(args[1])[: len(args[1]) // 2])
+                raise Killed
+            result = plain(*args, **kwargs)
+            if not self.alive():
+                raise Killed
+            return result
+
+        return operation
+
+
+def train_until(store: Path, experiment: fr.Experiment, machine: fr.Machine, last: float) -> int:
+    """Trains, or goes on, until the disk's change number `last`; says how many there were."""
+    with pytest.MonkeyPatch.context() as patch:
+        watch = Disk(patch, last)
+        try:
+            if not (store.exists() or journal.journal_path(store).exists()):
+                fr.train(experiment, OVER, store=store, machine=machine)
+            else:
+                fr.resume(store, machine=machine)
+        except Killed:
+            pass
+        return watch.count
+
+
+@pytest.mark.parametrize(
+    ("make", "machine"), [(modular, MAPPED), (parity, BATCHED)], ids=["map", "vmap"]
+)
+def test_killed_anywhere_and_resumed(make, machine, tmp_path):
+    machine = dataclasses.replace(machine, slots=2, checkpoint_every=0.0)
+    experiment = make(steps=12)
+    total = train_until(tmp_path / "whole.zarr", experiment, machine, np.inf)
+    whole = bytes_of(tmp_path / "whole.zarr")
+    # Most kills fall between the first checkpoint and the last; a few at the two ends.
+    moments = sorted({*range(1, 12, 4), *range(12, total, max(1, total // 28)), total - 3, total})
+    for moment in moments:
+        store = tmp_path / f"killed-{moment}.zarr"
+        train_until(store, experiment, machine, moment)
+        if not (store.exists() or journal.journal_path(store).exists()):
+            train_until(store, experiment, machine, np.inf)  # killed before anything was there
+        else:
+            fr.resume(store, machine=machine)
+        assert bytes_of(store) == whole, f"killed at change {moment} of {total}"
+        assert not journal.journal_path(store).exists()
+
+
+def test_killed_again_and_again(tmp_path):
+    machine = dataclasses.replace(MAPPED, slots=2, checkpoint_every=0.0)
+    experiment, store = modular(steps=12), tmp_path / "again.zarr"
+    total = train_until(tmp_path / "whole.zarr", experiment, machine, np.inf)
+    attempt = 0
+    for attempt in range(40):  # noqa: B007 - how often it took is looked at below
+        done = train_until(store, experiment, machine, total // 2)
+        if done < total // 2:
+            break
+    assert 1 < attempt < 39
+    assert bytes_of(store) == bytes_of(tmp_path / "whole.zarr")
+
+
+def test_resumed_on_another_number_of_devices(tmp_path):
+    machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)
+    total = train_until(tmp_path / "whole.zarr", modular(), machine, np.inf)
+    train_until(tmp_path / "cut.zarr", modular(), machine, total // 2)
+    two = dataclasses.replace(machine, devices=2)
+    cut = fr.resume(tmp_path / "cut.zarr", machine=two)
+    assert_same_bits(cut, fr.open(tmp_path / "whole.zarr"))
+
+
+@pytest.mark.parametrize("make", [modular, parity])
+def test_past_the_budget(make, tmp_path):
+    """Extended, a store equals one that had the larger budget from the start."""
+    long = fr.train(make(steps=48), OVER, store=tmp_path / "long.zarr", machine=MAPPED)
+    fr.train(make(steps=24), OVER, store=tmp_path / "short.zarr", machine=MAPPED)
+    extended = fr.resume(tmp_path / "short.zarr", steps=48, machine=MAPPED)
+    assert_same_bits(long, extended.sel(step=long.step))
+    again = fr.resume(tmp_path / "short.zarr", steps=56, machine=MAPPED)
+    assert again.last_step.values.tolist() == [56] * 4
+    np.testing.assert_array_equal(
+        again.train_loss.sel(step=long.step).values, long.train_loss.values
+    )
+
+
+def test_killed_while_extending(tmp_path):
+    machine = dataclasses.replace(MAPPED, slots=2, checkpoint_every=0.0)
+    whole = tmp_path / "whole.zarr"
+    fr.train(modular(steps=8), OVER, store=whole, machine=machine)
+    shutil.copytree(whole, tmp_path / "copy.zarr")
+
+    def extend(store: Path, last: float) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            watch = Disk(patch, last)
+            with contextlib.suppress(Killed):
+                fr.resume(store, steps=12, machine=machine)
+            return watch.count
+
+    total = extend(whole, np.inf)
+    for moment in range(1, total, max(1, total // 12)):
+        store = tmp_path / f"killed-{moment}.zarr"
+        shutil.copytree(tmp_path / "copy.zarr", store)
+        extend(store, moment)
+        fr.resume(store, steps=12, machine=machine)
+        assert_same_bits(fr.open(store), fr.open(whole))
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    plain, written = disk.append, [0]
+
+    def limited(file, data):
+        written[0] += len(data)
+        if written[0] > 40_000:
+            plain(file, bytes(data)[:7])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(file, data)
+
+    machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)
+    whole = fr.train(modular(), OVER, store=tmp_path / "whole.zarr", machine=machine)
+    monkeypatch.setattr(disk, "append", limited)
+    with pytest.raises(
+        fr.Interrupted, match=r"No space left on device.*flyroom resume .*full\.zarr"
+    ):
+        fr.train(modular(), OVER, store=tmp_path / "full.zarr", machine=machine)
+    monkeypatch.undo()
+    assert_same_bits(fr.resume(tmp_path / "full.zarr", machine=machine), whole)
+
+
+def test_an_interrupted_store_can_be_looked_at(tmp_path):
+    machine = dataclasses.replace(MAPPED, slots=1, checkpoint_every=0.0)
+    total = train_until(tmp_path / "whole.zarr", modular(), machine, np.inf)
+    store = tmp_path / "cut.zarr"
+    train_until(store, modular(), machine, total // 2)
+    cut, whole = fr.open(store), fr.open(tmp_path / "whole.zarr")
+    seen = np.isfinite(cut.train_loss.values)
+    assert 0 < seen.sum() < np.isfinite(whole.train_loss.values).sum()
+    np.testing.assert_array_equal(cut.train_loss.values[seen], whole.train_loss.values[seen])
+    assert {Status(s) for s in cut.status.values} >= {Status.FINISHED, Status.QUEUED}
+
+
+def test_a_store_that_exists_is_left_alone(tmp_path):
+    store = tmp_path / "mine.zarr"
+    fr.train(modular(steps=3), store=store, machine=MAPPED)
+    before = bytes_of(store)
+    with pytest.raises(fr.StoreError, match=r"exists already.*flyroom resume"):
+        fr.train(modular(steps=3), store=store, machine=MAPPED)
+    assert bytes_of(store) == before
+
+
+def test_a_store_of_another_experiment(tmp_path):
+    store = tmp_path / "mine.zarr"
+    fr.train(modular(steps=3), store=store, machine=MAPPED)
+    other = modular(**{"optimizer.weight_decay": 0.25})
+    with pytest.raises(
+        fr.StoreError, match=r"optimizer\.weight_decay is 1\.0 in the store and 0\.25"
+    ):
+        fr.resume(store, other, steps=9, machine=MAPPED)
+
+
+def test_two_at_once_are_refused(tmp_path):
+    store = tmp_path / "mine.zarr"
+    machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)
+    train_until(store, modular(), machine, 60)
+    lock = fr.sweeps.local.FileLock(journal.journal_path(store) / "lock")
+    with lock.acquire(timeout=0), pytest.raises(fr.StoreError, match="another process"):
+        fr.resume(store, machine=machine)
+
+
+def test_a_damaged_chunk_names_its_runs_and_spares_the_rest(tmp_path):
+    store = tmp_path / "many.zarr"
+    whole = fr.train(parity(steps=4), {"seed": range(70)}, store=store, machine=BATCHED).load()
+    shard = store / "runs" / "test_loss" / "c" / "0" / "0"
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 4] ^= 0xFF  # within the first chunk, which holds runs 0 to 63
+    shard.write_bytes(bytes(data))
+    with pytest.warns(UserWarning, match="runs 0 to 63: test_loss"):
+        runs = fr.open(store)
+    assert np.isnan(runs.test_loss.values[:64]).all()
+    np.testing.assert_array_equal(runs.test_loss.values[64:], whole.test_loss.values[64:])
+    np.testing.assert_array_equal(runs.train_loss.values, whole.train_loss.values)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    store = tmp_path / "mine.zarr"
+    machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)
+    total = train_until(tmp_path / "whole.zarr", modular(), machine, np.inf)
+    train_until(store, modular(), machine, total // 2)
+    checkpoint = next(journal.journal_path(store).glob("session-*/checkpoint.npz"))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    with pytest.raises(fr.JournalError, match=r"checkpoint\.npz: damaged checkpoint"):
+        fr.resume(store, machine=machine)
