@@ -1,0 +1,76 @@
+"""`python -m benchmarks`: both sides in turn, each in a process of its own, and one table.
+
+Every comparison alternates ours and theirs in one go, and reports medians and the ratio of them.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAIR, TORCH = HERE / "reference" / "jax_pair_mod67.py", HERE / "reference" / "torch_mlp.py"
+
+# name: our case and precision, their command
+COMPARISONS: dict[str, tuple[list[str], list[str]]] = {
+    "pair-mod67 float32 vs loop (b) float32": (
+        ["pair_mod67", "--dtype", "float32"],
+        [str(PAIR), "--dtype", "float32", "--steps", "1000"],
+    ),
+    "pair-mod67 float32 vs loop (b) float64": (
+        ["pair_mod67", "--dtype", "float32"],
+        [str(PAIR), "--dtype", "float64", "--steps", "1000"],
+    ),
+    "pair-mod67 float64 vs loop (b) float64": (
+        ["pair_mod67", "--dtype", "float64"],
+        [str(PAIR), "--dtype", "float64", "--steps", "1000"],
+    ),
+    "MLP p=113 hidden 512 vs loop (a) one-hot": (
+        ["plain_mlp"],
+        [str(TORCH), "--inputs", "one_hot", "--steps", "200"],
+    ),
+}
+
+
+def run(command: list[str]) -> dict[str, Any]:
+    """The JSON line that a command ends with."""
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=True, cwd=HERE.parent
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def compare(name: str, rounds: int) -> str:
+    """One row of the table."""
+    ours_command, theirs_command = COMPARISONS[name]
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(run(["-m", "benchmarks.ours", *ours_command]))
+        theirs.append(run(theirs_command))
+    us, them = (statistics.median(r["steps_per_second"] for r in side) for side in (ours, theirs))
+    loss = f"{ours[-1]['train_loss']:.2e} / {theirs[-1]['train_loss']:.2e}"
+    return f"| {name} | {us:,.0f} | {them:,.0f} | {us / them:.1f}x | {loss} |"
+
+
+def main() -> None:
+    """Everything, as Markdown on standard output."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("compare", "ours"), default=None)
+    given = parser.parse_args()
+    if given.only != "ours":
+        print("| case | ours, model-steps/s | theirs | ratio | train loss, ours / theirs |")
+        print("| --- | ---: | ---: | ---: | --- |")
+        for name in COMPARISONS:
+            print(compare(name, given.rounds), flush=True)
+    if given.only != "compare":
+        for case in ("blog_parity", "overheads", "queue"):
+            print(f"\n{case}: `{json.dumps(run(['-m', 'benchmarks.ours', case]))}`", flush=True)
+        print(f"\nmachine: `{json.dumps(run([str(HERE / 'machine.py')]))}`", flush=True)
+
+
+if __name__ == "__main__":
+    main()
