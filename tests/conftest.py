@@ -5,9 +5,15 @@ from pathlib import Path
 
 import jax
 import pytest
+from jaxtyping import PyTree
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# jaxtyping imports its checker when a pytree is first checked, and pytest rewrites what it imports.
+# Two workers (threads) that get there together trip over Python 3.11's parser, which is not safe in
+# threads: "AST constructor recursion depth mismatch" (python/cpython#106905).
+isinstance(0, PyTree[int])
 
 
 @pytest.fixture(scope="session")

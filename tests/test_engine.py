@@ -241,7 +241,7 @@ def test_a_task_that_fails_for_one_seed_fails_one_run():
                 raise RuntimeError("not this one")
             return self.task.split(seed)
 
-    with pytest.warns(UserWarning, match="1 runs failed, run 2 with: RuntimeError: not this one"):
+    with pytest.warns(UserWarning, match="1 of 4 runs failed, run 2 with: RuntimeError: not"):
         runs = fr.train(parity(task=Moody(), steps=5), {"seed": range(4)}, machine=MAPPED)
     names = [fr.training.Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]

@@ -1,5 +1,7 @@
 """The shell: verbs only. Each is loaded when it is called, so that help does not wait for JAX."""
 
+import warnings
+
 import cyclopts
 
 from .. import __version__
@@ -15,4 +17,6 @@ for verb in ("train", "resume", "show", "recipes", "study", "demo"):
 
 def main() -> None:
     """The `flyroom` command."""
+    # A person at a shell wants to be told, not to be shown a line of our code.
+    warnings.formatwarning = lambda message, *_: f"flyroom: {message}\n"
     app()

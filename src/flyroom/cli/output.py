@@ -57,8 +57,6 @@ def trained(runs: xr.Dataset, seconds: float, model_steps: int, as_json: bool) -
     counts = ", ".join(f"{n} {name}" for name, n in told["statuses"].items())
     noun = "run" if told["runs"] == 1 else "runs"
     print(f"{told['runs']} {noun} ({counts}) in {seconds:.1f} s, store {told['store']}")
-    for run, text in json.loads(json.dumps(runs.attrs.get("failures", {}))).items():
-        print(f"run {run} failed: {text.strip().splitlines()[-1]}", file=sys.stderr)
     if as_json:
         print(json.dumps(told))
 

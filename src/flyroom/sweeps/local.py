@@ -149,8 +149,12 @@ def _work(path: Path, todo: Plan, machine: Machine) -> xr.Dataset:
     shutil.rmtree(notes)
     if failures:
         run, text = next(iter(failures.items()))
-        last = text.strip().splitlines()[-1]
-        warnings.warn(f"{len(failures)} runs failed, run {run} with: {last}", stacklevel=3)
+        said = text.partition("\n")[0]
+        warnings.warn(
+            f"{path}: {len(failures)} of {todo.space.count} runs failed, run {run} with: {said} "
+            "(all tracebacks: the attribute `failures` of the runs).",
+            stacklevel=3,
+        )
     return results.open(path)
 
 

@@ -224,10 +224,11 @@ class Worker(threading.Thread):
 
 
 def _told(error: Exception) -> str:
-    """A traceback that ends with the error, not with notes (JAX's are about itself)."""
+    """A line that says what went wrong, then the traceback without notes (JAX's are about JAX)."""
     found = traceback.TracebackException.from_exception(error)
     found.__notes__ = None
-    return "".join(found.format())
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}\n\n{''.join(found.format())}"
 
 
 def _react(slots: Slots, slot: int, values: Mapping[str, Any]) -> bool:
