@@ -12,6 +12,7 @@ import pytest
 
 import flyroom as fr
 from flyroom.models import MLP, AbstractModel, AbstractNetwork, FactoredMLP, activations, initial
+from flyroom.models.linear import WIDE
 from flyroom.results.labels import dims, paths
 from flyroom.spec import SpecError
 from flyroom.tasks import Signature
@@ -286,3 +287,51 @@ def test_networks_begin_alike_in_every_precision(model):
         broad = init(model)
     for left, right in zip(jax.tree.leaves(narrow), jax.tree.leaves(broad), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def logits_of(product: Any, x: Any, weights: Any) -> Any:
+    """Two layers, so that the second product's inputs depend on weights too."""
+    return jax.vmap(lambda row: product(jnp.tanh(product(row, weights[0])), weights[1]))(x)
+
+
+@pytest.mark.parametrize("inputs", [WIDE - 1, WIDE])
+def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int):
+    random = np.random.default_rng(3)
+    sizes = [(5, inputs), (inputs, WIDE + 1), (WIDE + 1, 3)]
+    x, *weights = (random.normal(size=size) / size[1] ** 0.5 for size in sizes)
+    other = [random.normal(size=w.shape) for w in weights]
+
+    def derivatives(product: Any) -> Any:
+        def loss(w: Any) -> Any:
+            return jnp.sum(jnp.sin(logits_of(product, x, w)))
+
+        many = jax.tree.map(lambda w, v: jnp.stack([w, v]), weights, other)
+        slope = jax.grad(loss)
+        return {
+            "value": loss(weights),
+            "reverse": slope(weights),
+            "forward": jax.jvp(loss, (weights,), (other,))[1],
+            "forward over reverse": jax.jvp(slope, (weights,), (other,))[1],
+            "reverse over reverse": jax.vjp(slope, weights)[1](other)[0],
+            "of many networks": jax.vmap(slope)(many),
+            "of every example": jax.vmap(
+                lambda row: jax.grad(lambda w: jnp.sum(logits_of(product, row[None], w)))(weights)
+            )(x),
+        }
+
+    with jax.enable_x64(True):
+        found, true = derivatives(fr.models.linear), derivatives(jnp.matmul)
+    for name, expected in true.items():
+        for a, b in zip(jax.tree.leaves(found[name]), jax.tree.leaves(expected), strict=True):
+            assert a.dtype == b.dtype == np.float64
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(("product", "slow"), [(fr.models.linear, 0), (jnp.matmul, 2)])
+def test_gradients_of_wide_products_sum_along_rows(product: Any, slow: int):
+    """What makes the gradient fast: no product of the compiled program sums down columns."""
+    x, *weights = (np.ones(s, np.float32) for s in [(96, WIDE), (WIDE, WIDE), (WIDE, 64)])
+    graded = jax.jit(jax.grad(lambda w: jnp.sum(jnp.sin(logits_of(product, x, w)))))
+    program = str(graded.lower(weights).compile().as_text())
+    assert program.count("lhs_contracting_dims={0}") == slow
+    assert program.count("lhs_contracting_dims={1}") == 5 - slow

@@ -12,15 +12,15 @@ github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability. What is ca
 - the training rows are permuted anew before every update, as there;
 - the loss is `log_softmax` then `gather`, AdamW is PyTorch's own;
 - the logits are multiplied by a constant, 1 here, in the network and again before the loss;
-- an evaluation passes both the training and the test set through the network again, and pulls each
-  number (losses, accuracies, weight norms, zero terms, softmax collapse) to the host by itself.
+- an evaluation passes both the training and the test set through the network again, pulls each
+  number (losses, accuracies, weight norms, zero terms, softmax collapse) to the host by itself,
+  appends the numbers of each measure to a growing pandas table, and keeps a copy of the weights.
 
 What differs: one hidden layer of 512 instead of two of 200 (that script takes the sizes as
 `--hidden_sizes`; so does `run` here), the optimizer settings of Power et al. 2022
-(arXiv:2201.02177), two threads instead of five, and no pandas table or copy of the weights at each
-evaluation. The script evaluates every 50 updates by default, and every 10 to 5,000 in the paper;
-`evaluate_every=1` is the habit of other published loops (progress-measures-paper,
-d-doshi/Grokking).
+(arXiv:2201.02177), and two threads instead of five. The script evaluates every 50 updates by
+default, and every 10 to 5,000 in the paper; `evaluate_every=1` is the habit of other published
+loops (progress-measures-paper, d-doshi/Grokking).
 
 `inputs="gather"` is the same network with its first layer as a table look-up, which does less
 arithmetic: no published loop does this, so it is the stronger baseline.
@@ -29,12 +29,14 @@ Run `python torch_mlp.py --help`; one JSON line comes out.
 """
 
 import argparse
+import copy
 import itertools
 import json
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -117,24 +119,42 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return -log_probs.gather(dim=-1, index=labels[:, None]).squeeze(-1)
 
 
+Measured = dict[str, dict[str, float]]
+
+
 @torch.no_grad()
-def measure(model: nn.Module, train: Split, test: Split) -> dict[str, float]:
+def measure(model: nn.Module, train: Split, test: Split) -> Measured:
     """Passes both parts through the network and pulls every number to the host, one by one."""
     train_logits = model(train.inputs)
     test_logits = model(test.inputs)
-    result = {
-        "train_loss": cross_entropy(train_logits, train.labels).mean().item(),
-        "test_loss": cross_entropy(test_logits, test.labels).mean().item(),
-        "train_accuracy": (train_logits.argmax(dim=1) == train.labels).float().mean().item(),
-        "test_accuracy": (test_logits.argmax(dim=1) == test.labels).float().mean().item(),
-    }
-    for name, parameter in model.named_parameters():
-        result[f"norm_{name}"] = parameter.square().sum().sqrt().item()
-    zero_terms = (cross_entropy(train_logits, train.labels) == 0).sum().item()
-    result["zero_terms"] = zero_terms / len(train.labels)
     shifted = train_logits - train_logits.amax(dim=1, keepdim=True)
-    result["softmax_collapse"] = (shifted.exp().sum(dim=-1) == 1).float().mean().item()
-    return result
+    zero_terms = (cross_entropy(train_logits, train.labels) == 0).sum().item()
+    return {
+        "loss": {
+            "train": cross_entropy(train_logits, train.labels).mean().item(),
+            "test": cross_entropy(test_logits, test.labels).mean().item(),
+        },
+        "accuracy": {
+            "train": (train_logits.argmax(dim=1) == train.labels).float().mean().item(),
+            "test": (test_logits.argmax(dim=1) == test.labels).float().mean().item(),
+        },
+        "norm": {
+            name: parameter.square().sum().sqrt().item()
+            for name, parameter in model.named_parameters()
+        },
+        "zero_terms": {"train": zero_terms / len(train.labels)},
+        "softmax_collapse": {
+            "train": (shifted.exp().sum(dim=-1) == 1).float().mean().item(),
+        },
+    }
+
+
+def append(table: pd.DataFrame | None, step: int, measured: Measured) -> pd.DataFrame | None:
+    """Adds a row for every number, with one concatenation for every measure."""
+    for name, values in measured.items():
+        rows = [{"step": step, "measure": name, "of": of, "value": v} for of, v in values.items()]
+        table = pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
+    return table
 
 
 def update(model: nn.Module, optimizer: torch.optim.Optimizer, train: Split) -> Split:
@@ -184,18 +204,23 @@ def run(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-8, weight_decay=1.0
     )
-    log = []
+    table, kept = None, {}
     start = 0.0
     for step in range(warmup + steps):
         if step == warmup:
             start = time.perf_counter()
         shuffled = update(model, optimizer, train)
         if evaluate and step % evaluate_every == 0:
-            log.append(measure(model, shuffled, test))
+            kept[step] = copy.deepcopy(model.state_dict())
+            table = append(table, step, measure(model, shuffled, test))
     seconds = time.perf_counter() - start
     final = measure(model, train, test)
-    answer = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-    return {"steps_per_second": steps / seconds} | {name: final[name] for name in answer}
+    answers = {
+        f"{side}_{name}": final[name][side]
+        for name in ("loss", "accuracy")
+        for side in final["loss"]
+    }
+    return {"steps_per_second": steps / seconds} | answers
 
 
 def main() -> None:

@@ -21,4 +21,5 @@ from .initial import (
     pytorch as pytorch,
     variance_scaling_2 as variance_scaling_2,
 )
+from .linear import linear as linear
 from .mlp import MLP as MLP, MLPNetwork as MLPNetwork

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -10,6 +11,7 @@ from ..typing import FloatScalar
 from ._base import AbstractModel, AbstractNetwork, Tap
 from .activations import relu
 from .initial import haiku, variance_scaling_2
+from .linear import linear
 
 _FORMS = ("factored", "collapsed")
 
@@ -34,7 +36,7 @@ class FactoredNetwork(AbstractNetwork):
         tied = self.unembed is None
         if tied and embed is not None and into is not None and out is not None:
             # The embedding meets both projections: one product of twice the width, not two.
-            both = embed @ jnp.concatenate([into, out.T], axis=1)
+            both = jax.vmap(linear, (0, None))(embed, jnp.concatenate([into, out.T], axis=1))
             return both[:, : into.shape[1]], both[:, into.shape[1] :].T
         back = embed.T if tied and embed is not None else self.unembed
         return _product(embed, into, self.whole_in), _product(out, back, self.whole_out)

@@ -11,6 +11,7 @@ from ..typing import FloatScalar
 from ._base import AbstractModel, AbstractNetwork, Tap
 from .activations import relu
 from .initial import Initial, pytorch
+from .linear import linear
 
 
 class MLPNetwork(AbstractNetwork):
@@ -32,11 +33,11 @@ class MLPNetwork(AbstractNetwork):
             for position in range(1, x.shape[0]):
                 value = value + self.first[position, x[position]]
         else:
-            value = x.astype(self.first.dtype) @ self.first
+            value = linear(x.astype(self.first.dtype), self.first)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=False)):
             value = value if bias is None else value + bias
             value = tap(f"preactivation_{layer}", value)
-            value = tap(f"hidden_{layer}", self.activation(value)) @ weight
+            value = linear(tap(f"hidden_{layer}", self.activation(value)), weight)
         last = self.biases[-1]
         return tap("logits", value if last is None else value + last)
 

@@ -17,7 +17,7 @@ from . import engine
 from .engine import SEEDED, Fixed, Nouns, Program
 from .experiment import Experiment
 
-CACHED = 2**20  # how many activations, in float32, are 4 MB
+CACHED = 2**19  # how many activations, in float32, are 2 MB
 
 
 def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
