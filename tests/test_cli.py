@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import flyroom as fr
+from flyroom import environment
 from flyroom.cli import app
 
 TINY = ["--set", "task.p=11", "--set", "model.embed_width=8", "--steps", "6", "--quiet"]
@@ -107,6 +108,31 @@ def test_bad_input_is_refused_before_anything_is_written(words, says, capsys, tm
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("option", ["--devices", "--slots"])
+@pytest.mark.parametrize("number", ["0", "-1", "two"])
+def test_there_is_at_least_one_of_what_is_counted(option, number, capsys, tmp_path):
+    assert shell("train", "pair-mod67", *TINY, option, number) != 0
+    said = capsys.readouterr()
+    assert option in said.out + said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_number_of_devices_that_is_none_is_named(monkeypatch):
+    for text in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv(environment.DEVICES, text)
+        with pytest.raises(ValueError, match=f"FLYROOM_DEVICES: got '{text}'; allowed: a whole"):
+            environment.configure()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("devices", 0), ("slots", 0), ("checkpoint_every", -1.0), ("keep_bytes", -1.0)],
+)
+def test_a_machine_that_cannot_be(field, value):
+    with pytest.raises(fr.SpecError, match=f"Machine.{field}: got {value}; allowed: at least"):
+        fr.Machine(**{field: value})
+
+
 def test_a_store_that_exists_and_one_that_does_not(capsys):
     assert shell("train", "pair-mod67", *TINY) == 0
     assert shell("train", "pair-mod67", *TINY) == 2
@@ -132,7 +158,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=env) as run:
         assert run.stderr is not None
         for line in run.stderr:
-            if "steps/s" in line:
+            if "train accuracy" in line:
                 break
         time.sleep(0.3)
         run.send_signal(signal.SIGINT)

@@ -25,12 +25,17 @@ def configure(devices: int | None = None) -> None:
     Args:
         devices: how many. If `None`: as many as `XLA_FLAGS` says, or the environment variable
             `FLYROOM_DEVICES`, or one for each core.
+
+    Raises:
+        ValueError: the environment variable is no number of devices.
     """
-    flags = os.environ.get("XLA_FLAGS", "")
+    flags, asked = os.environ.get("XLA_FLAGS", ""), os.environ.get(DEVICES) or str(cores())
+    if not asked.isdecimal() or int(asked) < 1:  # XLA would print all of its flags instead
+        raise ValueError(f"{DEVICES}: got {asked!r}; allowed: a whole number of at least 1.")
     if devices is not None:
         flags = re.sub(_COUNT + r"\d+", "", flags)
     if _COUNT not in flags:
-        flags += f" {_COUNT}{devices or os.environ.get(DEVICES) or cores()}"
+        flags += f" {_COUNT}{devices or asked}"
     if _THREADS not in flags:
         flags += f" {_THREADS}false"
     os.environ["XLA_FLAGS"] = flags.strip()

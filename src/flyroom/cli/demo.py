@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from .. import environment
+from .options import Count
 
 
 def demo(
@@ -9,7 +10,7 @@ def demo(
     first: int = 2,
     steps: int = 40_000,
     store: Path | None = None,
-    devices: int | None = None,
+    devices: Count = None,
     json: bool = False,
 ) -> None:
     """Train the 24-neuron network of addition mod 67 from several seeds, and report what happened.

@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 
 from .. import environment
+from .options import Count
 
 
 def resume(
@@ -9,8 +10,8 @@ def resume(
     /,
     *,
     steps: int | None = None,
-    devices: int | None = None,
-    slots: int | None = None,
+    devices: Count = None,
+    slots: Count = None,
     quiet: bool = False,
     json: bool = False,
 ) -> None:

@@ -5,6 +5,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from .. import environment
+from .options import Count
 
 
 def study(
@@ -14,7 +15,7 @@ def study(
     full: Annotated[bool, Parameter(negative="")] = False,
     store: Path = Path("runs"),
     report: Path | None = None,
-    devices: int | None = None,
+    devices: Count = None,
     json: bool = False,
 ) -> None:
     """Hold published claims against runs of your own, and report what came of it.

@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from .. import environment
+from .options import Count
 
 Words = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
 
@@ -17,8 +18,8 @@ def train(
     set: Words = None,
     steps: int | None = None,
     store: Path | None = None,
-    devices: int | None = None,
-    slots: int | None = None,
+    devices: Count = None,
+    slots: Count = None,
     precision: str | None = None,
     quiet: bool = False,
     json: bool = False,

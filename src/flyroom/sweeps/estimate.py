@@ -7,25 +7,44 @@ import numpy as np
 from ..results import paths
 from ..training import Device, Ensemble, MappingKind, fixed, repeat
 from .plan import Group, Plan
+from .progress import duration
 
 _MEASURED = 4  # groups; the others are taken to cost as much per weight
 
 
-def estimate(todo: Plan, team: list[Device], mapping: MappingKind, slots: int) -> str:
-    """One line for a person: runs, programs, time and disk."""
-    seconds, known = 0.0, []
-    for group in sorted(todo.groups, key=lambda g: -len(g.runs)):
+def estimate(
+    todo: Plan, team: list[Device], mapping: MappingKind, slots: int, steps: int, left: list[int]
+) -> str:
+    """One line for a person: runs, programs, time and disk.
+
+    Args:
+        todo: the sweep.
+        team: the devices.
+        mapping: how slots are mapped.
+        slots: how many each device has.
+        steps: model-steps that are still to be done.
+        left: how many runs of each program are not over.
+    """
+    seconds, known, runs = 0.0, [], sum(left)
+    for group, waiting in sorted(zip(todo.groups, left, strict=True), key=lambda g: -g[1]):
+        if waiting == 0:
+            break
         if len(known) < _MEASURED:
             per_step = _seconds_per_step(todo, group, team[0], mapping, slots)
             known.append(per_step / _weights(group))
-        steps = todo.steps * len(group.runs) / todo.space.count
-        seconds += steps * _weights(group) * float(np.mean(known)) / len(team)
+        seconds += steps * waiting / runs * _weights(group) * float(np.mean(known)) / len(team)
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
+    which = f"{runs:,}" if runs == todo.space.count else f"{runs:,} of {todo.space.count:,}"
     return (
-        f"{todo.space.count} runs in {len(todo.groups)} program(s) on {len(team)} "
-        f"{team[0].device_kind} device(s), {slots} slots each ({mapping}): about "
-        f"{_duration(seconds)} and {(curves + kept_bytes(todo)) / 1e6:,.0f} MB"
+        f"{which} {_plural('run', todo.space.count)} in {len(todo.groups)} "
+        f"{_plural('program', len(todo.groups))} on {len(team)} {team[0].device_kind} "
+        f"{_plural('device', len(team))}, {slots} {_plural('slot', slots)} each ({mapping}): about "
+        f"{duration(seconds)} and {(curves + kept_bytes(todo)) / 1e6:,.0f} MB"
     )
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 def kept_bytes(todo: Plan) -> float:
@@ -36,12 +55,6 @@ def kept_bytes(todo: Plan) -> float:
 
 def _weights(group: Group) -> float:
     return sum(float(np.prod(a.shape)) for a in paths(group.program.template).values())
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _seconds_per_step(

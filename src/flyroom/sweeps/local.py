@@ -50,6 +50,19 @@ class Machine:
     keep_bytes: float = 4e9
     progress: bool = True
 
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("devices", 1),
+            ("slots", 1),
+            ("checkpoint_every", 0),
+            ("keep_bytes", 0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise SpecError(f"Machine.{name}: got {value!r}; allowed: at least {least}.")
+        if self.mapping not in (None, "map", "vmap"):
+            raise SpecError(f"Machine.mapping: got {self.mapping!r}; allowed: 'map', 'vmap'.")
+
 
 class Interrupted(RuntimeError):
     """Training ended before its budget; everything that was done is on disk."""
@@ -161,7 +174,12 @@ def _work(path: Path, todo: Plan, machine: Machine) -> xr.Dataset:
 def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
     """Trains everything that is not over yet, and completes the store; says what failed."""
     notes, console = journal.journal_path(path), Console(stderr=True) if machine.progress else None
-    restored, over = checkpoint.load(notes, lambda run: todo.space.at(run).steps)
+    experiment_of = functools.lru_cache(maxsize=1024)(todo.space.at)
+
+    def budget(run: int) -> int:
+        return experiment_of(run).steps
+
+    restored, over = checkpoint.load(notes, budget)
     manifest = Manifest.read(path)
     schema = manifest.schema(todo)
     store.create(path, schema)
@@ -170,13 +188,21 @@ def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
     mapping = machine.mapping or ("map" if team[0].platform == "cpu" else "vmap")
     waiting = [[r for r in group.runs.tolist() if r not in over] for group in todo.groups]
     slots = machine.slots or _slots(max(map(len, waiting)), len(team), mapping)
-    progress = Progress(todo.steps, todo.space.count, console)
+    progress = Progress(todo.steps, todo.space.count, budget, console)
     for run, status in over.items():
-        progress.ended(run, status, todo.space.at(run).steps, "")
-    if console:
-        console.print(estimate(todo, team, mapping, slots))
+        progress.resumed(budget(run))
+        progress.ended(run, status, budget(run), "")
+    for run in restored.values():
+        progress.resumed(run.progress.age)
+    if console and progress.left:
+        left = list(map(len, waiting))
+        console.print(
+            estimate(todo, team, mapping, slots, progress.left, left),
+            soft_wrap=True,
+            highlight=False,
+        )
     job = Job(
-        experiment_of=functools.lru_cache(maxsize=1024)(todo.space.at),
+        experiment_of=experiment_of,
         groups=todo.groups,
         queues=tuple(Queue(_under_way_first(r, restored), len(team)) for r in waiting),
         restored=restored,

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console, Group
@@ -13,17 +13,27 @@ from rich.text import Text
 from ..training import Status
 
 
+def duration(seconds: float) -> str:
+    """A time as a person would say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 class Progress:
     """Counts what workers report, and shows it: live on a terminal, now and then elsewhere.
 
     Args:
         total_steps: model-steps of the whole sweep, if no run stops early.
         runs: number of runs.
+        budget: the steps of one of them, if it does not.
         console: where to show it; `None` for nowhere.
     """
 
-    def __init__(self, total_steps: int, runs: int, console: Console | None) -> None:
-        self.total, self.runs, self.console = total_steps, runs, console
+    def __init__(
+        self, total_steps: int, runs: int, budget: Callable[[int], int], console: Console | None
+    ) -> None:
+        self.total, self.runs, self.budget, self.console = total_steps, runs, budget, console
         self.steps = 0
         self.began = time.monotonic()
         self.ends: dict[int, tuple[Status, int]] = {}
@@ -49,21 +59,28 @@ class Progress:
     def ended(self, run: int, status: Status, step: int, message: str) -> None:
         with self._lock:
             self.ends[run] = (status, step)
+            self.total -= max(0, self.budget(run) - step)  # it will not do the rest
             if message:
                 self.failures[run] = message
 
+    def resumed(self, age: int) -> None:
+        """An earlier session has brought a run to this age."""
+        with self._lock:
+            self.total -= age
+
+    @property
+    def left(self) -> int:
+        """Model-steps that are still to be done."""
+        return max(0, self.total - self.steps)
+
     @property
     def rate(self) -> float:
-        """Model-steps per second since the first ones were done."""
+        """Model-steps per second since the first ones were done; 0 while it is too early to say."""
         if self._first is None:
             return 0.0
         seconds = time.monotonic() - self._first[0]
-        return (self.steps - self._first[1]) / seconds if seconds > 0 else 0.0
-
-    def skip(self, steps: int) -> None:
-        """Steps that need not be done: they were, or their run stopped early."""
-        with self._lock:
-            self.total -= steps
+        early = self.left and seconds < 1  # single steps, each of them recorded
+        return 0.0 if early or seconds <= 0 else (self.steps - self._first[1]) / seconds
 
     # What is shown.
 
@@ -79,7 +96,7 @@ class Progress:
         if self._live is not None:
             self._live.stop()
         elif self.console is not None and self.steps:
-            self.console.print(self.line())
+            self.console.print(self.line(), soft_wrap=True)
 
     def tick(self) -> None:
         """Shows a line where there is no terminal to draw on: at once, then every ten seconds."""
@@ -87,16 +104,16 @@ class Progress:
             return
         if time.monotonic() - self._shown > 10:
             self._shown = time.monotonic()
-            self.console.print(self.line())
+            self.console.print(self.line(), soft_wrap=True)
 
     def line(self) -> Text:
         """Runs done, steps a second, time left, and the accuracies of the runs under way."""
         with self._lock:
             done, now = len(self.ends), {r: v for r, v in self.now.items() if r not in self.ends}
             rows = list((now or self.now).values())
-        left = max(0, self.total - self.steps)
-        eta = f"{left / self.rate:.0f} s left" if self.rate else "compiling"
-        text = f"{done}/{self.runs} runs   {self.rate:,.0f} steps/s   {eta}"
+        rate = self.rate
+        pace = f"{rate:,.0f} steps/s   {duration(self.left / rate)} left" if rate else "starting"
+        text = f"{done}/{self.runs} runs   {pace}"
         for side in ("train", "test"):
             values = [float(v[f"{side}_accuracy"]) for _, v in rows if f"{side}_accuracy" in v]
             if values:

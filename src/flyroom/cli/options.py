@@ -1,0 +1,7 @@
+"""Kinds of options that several verbs take."""
+
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+Count = Annotated[int | None, Parameter(validator=validators.Number(gte=1))]
