@@ -1,5 +1,7 @@
 """The shell: what it prints, what it refuses, and what programs read from it."""
 
+import importlib
+import inspect
 import json
 import os
 import re
@@ -14,7 +16,7 @@ import pytest
 
 import flyroom as fr
 from flyroom import environment
-from flyroom.cli import app
+from flyroom.cli import VERBS, app
 
 TINY = ["--set", "task.p=11", "--set", "model.embed_width=8", "--steps", "6", "--quiet"]
 
@@ -131,6 +133,15 @@ def test_a_number_of_devices_that_is_none_is_named(monkeypatch):
 def test_a_machine_that_cannot_be(field, value):
     with pytest.raises(fr.SpecError, match=f"Machine.{field}: got {value}; allowed: at least"):
         fr.Machine(**{field: value})
+
+
+def test_help_says_of_every_verb_what_it_does(capsys):
+    assert shell("--help") == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for verb, words in VERBS.items():
+        function = getattr(importlib.import_module(f"flyroom.cli.{verb}"), verb)
+        assert str(inspect.getdoc(function)).startswith(words)
+        assert f"{verb} {words}" in said
 
 
 def test_a_store_that_exists_and_one_that_does_not(capsys):

@@ -10,9 +10,19 @@ app = cyclopts.App(
     name="flyroom",
     version=__version__,
     help="Train many small networks at once, watch them memorise and then generalise.",
+    default_parameter=cyclopts.Parameter(negative=""),
 )
-for verb in ("train", "resume", "show", "recipes", "study", "demo"):
-    app.command(f"flyroom.cli.{verb}:{verb}", name=verb)
+# The first line of each verb's help once more: to look there would load it, and JAX with it.
+VERBS = {
+    "train": "Train a recipe or a TOML file, over as many values and seeds as you like.",
+    "resume": "Go on with a store that was interrupted, or past its budget.",
+    "show": "Print a recipe, a TOML file or the experiment of a store as TOML.",
+    "recipes": "List the published set-ups that can be trained by name.",
+    "study": "Hold published claims against runs of your own, and report what came of it.",
+    "demo": "Train networks on addition mod 67 until they grok, and report what happened.",
+}
+for verb, words in VERBS.items():
+    app.command(f"flyroom.cli.{verb}:{verb}", name=verb, help=words)
 
 
 def main() -> None:

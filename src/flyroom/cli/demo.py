@@ -13,7 +13,9 @@ def demo(
     devices: Count = None,
     json: bool = False,
 ) -> None:
-    """Train the 24-neuron network of addition mod 67 from several seeds, and report what happened.
+    """Train networks on addition mod 67 until they grok, and report what happened.
+
+    They have 24 neurons, and differ in nothing but their seeds.
 
     Parameters
     ----------

@@ -1,7 +1,5 @@
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.table import Table
 
 from .. import environment
@@ -10,9 +8,9 @@ from .options import Count
 
 def study(
     *names: str,
-    all: Annotated[bool, Parameter(negative="")] = False,
-    quick: Annotated[bool, Parameter(negative="")] = False,
-    full: Annotated[bool, Parameter(negative="")] = False,
+    all: bool = False,
+    quick: bool = False,
+    full: bool = False,
     store: Path = Path("runs"),
     report: Path | None = None,
     devices: Count = None,

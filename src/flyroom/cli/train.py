@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from .. import environment
 from .options import Count
 
-Words = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
+Words = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 
 
 def train(
