@@ -167,6 +167,21 @@ def test_losses_of_one_output_equal_numpy(loss, value, slope, label: int):
     assert loss.outputs(2) == 1
 
 
+def test_only_logarithms_of_probabilities_are_informations():
+    units = {name: loss().units for name, loss in vars(fr.losses).items() if final(loss)}
+    assert {name for name, unit in units.items() if unit == "nat"} == {
+        "CrossEntropy",
+        "NaiveCrossEntropy",
+        "Logistic",
+    }
+    assert set(units.values()) == {"nat", "1"}
+
+
+def final(value: object) -> bool:
+    """Whether this is the class of a loss that can be made."""
+    return isinstance(value, type) and not value.__name__.startswith("Abstract")
+
+
 @pytest.mark.parametrize("loss", [Logistic(), Hinge()])
 def test_losses_of_one_output_are_for_two_classes(loss):
     with pytest.raises(SpecError, match=r"tells two classes apart; the task has 7. Use CrossEnt"):

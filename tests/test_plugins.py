@@ -118,8 +118,8 @@ def test_a_users_own_parts_pass():
     check_measure(neuron_norms, network, context_of(Maximum(), fr.losses.CrossEntropy()))
 
 
-def test_a_users_own_parts_train_together():
-    """The plan, the engine and the names of the axes know nothing of these classes."""
+def test_a_users_own_parts_train_together(tmp_path):
+    """Nothing from the plan to the report knows anything of these classes."""
     experiment = fr.Experiment(
         task=Maximum(),
         model=Pairwise(),
@@ -132,8 +132,27 @@ def test_a_users_own_parts_train_together():
     runs = fr.train(experiment, over, machine=fr.Machine(devices=1, slots=2, progress=False))
     assert runs["neuron_norms"].dims == ("run", "step", "neuron")
     loss = runs["train_loss"]
+    assert loss.units == "1"
     assert (loss.isel(step=-1) < 0.7 * loss.isel(step=0)).all()
     assert len(set(loss.isel(step=-1).values.tolist())) == 4
+    # There is no matrix from inputs to neurons, so curves are all that can be drawn.
+    axes = fr.figures.plot(runs, run=1).get_axes()
+    assert {a.get_ylabel() for a in axes} == {"accuracy", "loss"}
+    page = fr.figures.write_report(runs, tmp_path / "own.html").read_text()
+    assert [f'id="run-{i}"' in page for i in range(5)] == [True] * 4 + [False]
+    assert "key frequencies" not in page
+
+
+def test_a_class_that_is_gone_costs_a_picture_and_no_more(monkeypatch, tmp_path):
+    runs = fr.train(
+        fr.Experiment(task=Maximum(), model=Pairwise(), steps=4),
+        machine=fr.Machine(devices=1, progress=False),
+    )
+    monkeypatch.delattr(f"{__name__}.Pairwise")
+    with pytest.raises(fr.SpecError, match="Pairwise"):
+        fr.network(runs, 0)
+    assert len(fr.figures.plot(runs).get_axes()) == 2
+    assert "Pairwise" in fr.figures.write_report(runs, tmp_path / "gone.html").read_text()
 
 
 # --- Ours ---

@@ -50,7 +50,8 @@ def learning_curves(
         below.yaxis.set_major_locator(LogLocator(numticks=6))
         below.yaxis.set_major_formatter(POWERS)
         below.yaxis.set_minor_locator(NullLocator())
-    below.set_ylabel(f"loss [{runs.test_loss.attrs.get('units', '1')}]")
+    units = runs.test_loss.attrs.get("units", "1")
+    below.set_ylabel("loss" if units == "1" else f"loss [{units}]")
     below.set_xlabel("step")
     times = {
         "memorised": (TRAIN, measures.memorization_step(runs, threshold)),

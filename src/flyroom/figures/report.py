@@ -202,7 +202,7 @@ def _one_run(runs: xr.Dataset, run: int, networks: Networks, threshold: float) -
             "above the dashed line is a wave of one frequency."
         )
         pictures.append(_figure(spectrum(last), f"{name}-spectrum", words))
-    if first is not None and last is not None:
+    if first is not None and last is not None and measures.has_tables(last):
         words = (
             "Weights into and out of every neuron, before and after training, with the neurons in "
             "the same order. Each matrix has a colour scale of its own."

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from .. import measures, results
 from ..results import StoreError
+from ..spec import SpecError
 from ._labels import run_label
 from ._style import canvas, styled
 from .curves import learning_curves
@@ -33,7 +34,7 @@ def plot(
         >>> fr.figures.plot(runs, run=0)  # doctest: +SKIP
     """
     first, last = kept_networks(runs, run) if networks is None else networks
-    if last is None:
+    if last is None or not measures.has_tables(last):
         return learning_curves(runs, run, threshold=threshold)
     figure = canvas(None, 12.4, 7.4)
     left, right = figure.subfigures(1, 2, squeeze=False, wspace=0.03)[0]
@@ -51,14 +52,17 @@ def plot(
 
 
 def kept_networks(runs: xr.Dataset, run: int) -> tuple[Any, Any]:
-    """The network of a run as it began and as it ended, each `None` if it was not kept."""
+    """The network of a run as it began and as it ended.
+
+    Each is `None` if it was not kept, or is of a class that cannot be imported here.
+    """
     if "store" not in runs.attrs:
         return None, None
 
     def kept(step: int | None) -> Any:
         try:
             return results.network(runs, run, step)
-        except StoreError:
+        except (StoreError, SpecError):
             return None
 
     return kept(0), kept(None)

@@ -10,6 +10,11 @@ class AbstractLoss(Spec):
     """What one example costs, and which answer the logits give."""
 
     @property
+    def units(self) -> str:
+        """Of what it returns: `"nat"` where that is an information, `"1"` for a pure number."""
+        return "1"
+
+    @property
     def wide(self) -> bool:
         """Whether it computes in float64 even when the network does not."""
         return False

@@ -26,6 +26,10 @@ def _positive(logits: Float[Array, "1"]) -> Int[Array, ""]:
 class Logistic(AbstractLoss):
     r"""\(\log(1 + e^{-m})\) of the signed logit \(m\) of a network with one output, in nats."""
 
+    @property
+    def units(self) -> str:
+        return "nat"
+
     def outputs(self, classes: int) -> int:
         return _one_output(classes, "Logistic")
 

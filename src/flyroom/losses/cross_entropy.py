@@ -69,6 +69,10 @@ class CrossEntropy(AbstractLoss):
 
     class_mean: bool = shape(False)
 
+    @property
+    def units(self) -> str:
+        return "nat"
+
     def outputs(self, classes: int) -> int:
         return classes
 
@@ -96,6 +100,10 @@ class NaiveCrossEntropy(AbstractLoss):
 
     dtype: str = shape("float32", options=("float16", "float32", "float64"))
     class_mean: bool = shape(False)
+
+    @property
+    def units(self) -> str:
+        return "nat"
 
     @property
     def wide(self) -> bool:

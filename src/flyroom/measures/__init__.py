@@ -1,6 +1,7 @@
 """Questions about a network at one step, and about whole runs."""
 
 from ._weights import (
+    has_tables as has_tables,
     input_tables as input_tables,
     output_matrix as output_matrix,
     reads_tokens as reads_tokens,

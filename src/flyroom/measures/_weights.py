@@ -13,8 +13,7 @@ def input_tables(network: Any) -> Float[Array | ndarray, "table input neuron"]:
     Raises:
         TypeError: the network has neither.
     """
-    found = [network] if hasattr(network, "ndim") else [getattr(network, n, None) for n in _NAMES]
-    tables = next((w for w in found if w is not None), None)
+    tables = _tables(network)
     if tables is None:
         raise TypeError(
             f"{type(network).__name__} has neither `w_in` nor `first`, the matrix from inputs to "
@@ -45,9 +44,20 @@ def output_matrix(network: Any) -> Float[Array | ndarray, "neuron output"] | Non
     return weights[0] if weights else None
 
 
+def has_tables(network: Any) -> bool:
+    """Whether a network has a first layer of neurons that `input_tables` finds."""
+    return _tables(network) is not None
+
+
 def reads_tokens(network: Any) -> bool:
     """Whether the rows of the input tables are tokens, so that their order means something."""
-    return hasattr(network, "ndim") or hasattr(network, "w_in") or network.first.ndim == 3
+    if hasattr(network, "ndim") or hasattr(network, "w_in"):
+        return True
+    return has_tables(network) and network.first.ndim == 3
 
 
-_NAMES = ("w_in", "first")
+def _tables(network: Any) -> Any:
+    """`w_in` if there is one, or `first`, or `None`; a matrix is its own."""
+    if hasattr(network, "ndim"):
+        return network
+    return getattr(network, "w_in", getattr(network, "first", None))

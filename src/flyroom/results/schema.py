@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..training import Snapshot, Status
+from ..losses import AbstractLoss
+from ..training import OF_LOSS, Snapshot, Status
 
 BLOCK = 1024  # runs per shard of the scalars: the unit that is written at once
 CHUNK = 64  # runs per chunk inside it: the unit that a damaged file loses
@@ -23,10 +24,10 @@ class Curve:
     attrs: dict[str, Any]
 
     @staticmethod
-    def of(snapshot: Snapshot, shape: tuple[int, ...], dtype: str) -> "Curve":
-        """The curve that a snapshot draws."""
+    def of(snapshot: Snapshot, loss: AbstractLoss, shape: tuple[int, ...], dtype: str) -> "Curve":
+        """The curve that a snapshot draws while `loss` is trained on."""
         about = {
-            "units": snapshot.units,
+            "units": loss.units if snapshot.units == OF_LOSS else snapshot.units,
             "long_name": snapshot.name.replace("_", " "),
             "definition": snapshot.definition,
             "reference": snapshot.reference,

@@ -197,5 +197,5 @@ def _curves(todo: Plan) -> tuple[Curve, ...]:
             old = found.get(measure.name)
             if old is not None:
                 shape = tuple(np.maximum(shape, old.shape).tolist())
-            found[measure.name] = Curve.of(measure, shape, dtype)
+            found[measure.name] = Curve.of(measure, group.program.nouns.loss, shape, dtype)
     return tuple(found.values())

@@ -19,6 +19,7 @@ from .experiment import Experiment as Experiment
 from .prepare import fixed as fixed, outline as outline, program_of as program_of, rung as rung
 from .record import (
     CURVES as CURVES,
+    OF_LOSS as OF_LOSS,
     Context as Context,
     Snapshot as Snapshot,
     mean as mean,

@@ -13,6 +13,8 @@ from ..losses import AbstractLoss
 from ..models import AbstractNetwork
 from ..tasks import Examples
 
+OF_LOSS = "loss"  # the units of a snapshot that has those of the experiment's loss
+
 
 class Context(eqx.Module):
     """What a network is asked about: the examples it trains on, those it does not, and its loss."""
@@ -49,7 +51,8 @@ def snapshot(*, units: str = "1") -> Callable[[Callable[..., Any]], Snapshot]:
     """Makes `fn(network, context)` recordable. Its return annotation names its axes.
 
     Args:
-        units: of what is returned, such as `"nat"`; `"1"` for a pure number.
+        units: of what is returned, such as `"nat"`; `"1"` for a pure number; `"loss"` for those of
+            the experiment's loss.
 
     Raises:
         TypeError: the function does not say which array it returns.
@@ -87,13 +90,13 @@ def mean(values: Float[Array, "example"], rows: Examples) -> Float[Array, ""]:
     return jnp.sum(values.astype(dtype) * weights) / jnp.sum(weights)
 
 
-@snapshot(units="nat")
+@snapshot(units=OF_LOSS)
 def train_loss(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Mean of the experiment's loss over the training examples, as they are labelled."""
     return mean(context.losses(network, context.train), context.train)
 
 
-@snapshot(units="nat")
+@snapshot(units=OF_LOSS)
 def test_loss(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Mean of the experiment's loss over the test examples."""
     return mean(context.losses(network, context.test), context.test)
