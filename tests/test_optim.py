@@ -38,7 +38,7 @@ def sgd(weights, *, learning_rate, momentum, weight_decay, penalty):
     return weights
 
 
-def adam(weights, *, learning_rate, weight_decay, b1, b2, eps, penalty=None):
+def adam(weights, *, learning_rate, weight_decay, b1, b2, eps, penalty=None, warmup=0):
     """Adam with a coupled penalty, or AdamW without one."""
     m = {k: np.zeros_like(w) for k, w in weights.items()}
     v = {k: np.zeros_like(w) for k, w in weights.items()}
@@ -50,7 +50,8 @@ def adam(weights, *, learning_rate, weight_decay, b1, b2, eps, penalty=None):
             v[k] = b2 * v[k] + (1 - b2) * g**2
             step = (m[k] / (1 - b1**t)) / (np.sqrt(v[k] / (1 - b2**t)) + eps)
             decay = weight_decay * w if penalty is None else 0.0
-            new[k] = w - learning_rate * (step + decay)
+            risen = min((t - 1) / warmup, 1) if warmup else 1
+            new[k] = w - risen * learning_rate * (step + decay)
         weights = new
     return weights
 
@@ -88,6 +89,8 @@ SGD = {"learning_rate": 0.02, "weight_decay": 0.3, "momentum": 0.9}
     [
         (fr.optim.AdamW, adam, ADAM),
         (fr.optim.AdamW, adam, {**ADAM, "eps": 1e-8, "weight_decay": 0.0, "b2": 0.999}),
+        (fr.optim.AdamW, adam, {**ADAM, "warmup": 4}),
+        (fr.optim.AdamW, adam, {**ADAM, "warmup": 0.5}),
         (fr.optim.Adam, adam, {**ADAM, "penalty": "l2"}),
         (fr.optim.Adam, adam, {**ADAM, "penalty": "l1"}),
         (fr.optim.SGD, sgd, {**SGD, "penalty": "l2"}),
@@ -106,6 +109,7 @@ def test_the_defaults_are_those_of_the_papers_set_ups():
         "b1": 0.9,
         "b2": 0.98,
         "eps": 1e-8,
+        "warmup": 0.0,
     }
     assert spec.leaves(fr.optim.Adam())["weight_decay"] == 0.0
     assert spec.leaves(fr.optim.SGD())["momentum"] == 0.0

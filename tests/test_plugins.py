@@ -169,6 +169,7 @@ def context_of(task: AbstractTask, loss: fr.losses.AbstractLoss) -> training.Con
         fr.tasks.ModularArithmetic(p=5),
         fr.tasks.ModularArithmetic(p=7, operation="a / b", train_count=9),
         fr.tasks.ModularArithmetic(p=6, operation=np.maximum, ordered=False),
+        fr.tasks.ModularArithmetic(p=5, encoding="equals"),
         fr.tasks.SparseParity(n=8, k=3, train_count=40, test_count=20),
         fr.tasks.SparseParity(n=8, k=3, train_count=40, test_count=20, encoding="bits"),
     ],
@@ -185,6 +186,8 @@ def test_our_tasks(task: AbstractTask):
         (fr.models.FactoredMLP(4, 6), TOKENS, 5),
         (fr.models.FactoredMLP(4, 6, "collapsed", tied=False), TOKENS, 3),
         (fr.models.FactoredMLP(4, 6, "collapsed", "collapsed"), TOKENS, 5),
+        (fr.models.Transformer(1, 6, 2, 8), TOKENS, 5),
+        (fr.models.Transformer(3, 6, 3, 4, bias=False, activation=fr.models.gelu), TOKENS, 3),
     ],
 )
 def test_our_models(model: AbstractModel, signature: Signature, outputs: int):
@@ -196,7 +199,7 @@ def test_our_models(model: AbstractModel, signature: Signature, outputs: int):
     [
         fr.optim.SGD(momentum=0.9, weight_decay=0.1, penalty="l1"),
         fr.optim.Adam(weight_decay=0.1),
-        fr.optim.AdamW(),
+        fr.optim.AdamW(warmup=10.0),
         fr.optim.Optax(optax.lion, {"learning_rate": 1e-3, "b1": 0.8}),
         fr.optim.Optax(optax.identity),
     ],
@@ -243,7 +246,7 @@ def public(room: Any, base: type) -> set[str]:
     ("room", "base", "tested"),
     [
         (fr.tasks, AbstractTask, {"ModularArithmetic", "SparseParity"}),
-        (fr.models, AbstractModel, {"MLP", "FactoredMLP"}),
+        (fr.models, AbstractModel, {"MLP", "FactoredMLP", "Transformer"}),
         (fr.optim, fr.optim.AbstractOptimizer, {"SGD", "Adam", "AdamW", "Optax"}),
         (
             fr.losses,

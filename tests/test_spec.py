@@ -117,7 +117,7 @@ def test_kinds_of_the_fields_of_an_experiment(path: str, expected: str):
 def test_leaves_are_the_numbers_that_are_traced():
     assert set(spec.leaves(EXPERIMENT)) == {
         "model.init_scale",
-        *(f"optimizer.{n}" for n in ("learning_rate", "weight_decay", "b1", "b2", "eps")),
+        *(f"optimizer.{n}" for n in ("learning_rate", "weight_decay", "b1", "b2", "eps", "warmup")),
     }
     assert spec.leaves(ROBOT) == {"grip.force": 0.5, "speed": 2.0, "extra.torque": 3.0}
 

@@ -23,3 +23,8 @@ from .initial import (
 )
 from .linear import linear as linear
 from .mlp import MLP as MLP, MLPNetwork as MLPNetwork
+from .transformer import (
+    Block as Block,
+    Transformer as Transformer,
+    TransformerNetwork as TransformerNetwork,
+)

@@ -1,4 +1,8 @@
+from typing import Any
+
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array
 
 from ..spec import leaf, shape
 from ..typing import FloatScalar
@@ -74,6 +78,8 @@ class AdamW(AbstractOptimizer):
         b1: decay of the mean gradient.
         b2: decay of the mean squared gradient.
         eps: added to the root of the latter.
+        warmup: steps over which the learning rate rises in a line from zero, which it is at the
+            first one; 0 for none.
 
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101.
     """
@@ -83,8 +89,16 @@ class AdamW(AbstractOptimizer):
     b1: FloatScalar = leaf(0.9, minimum=0, below=1)
     b2: FloatScalar = leaf(0.98, minimum=0, below=1)
     eps: FloatScalar = leaf(1e-8, minimum=0)
+    warmup: FloatScalar = leaf(0.0, minimum=0)
 
     def transform(self) -> optax.GradientTransformation:
-        return optax.adamw(
-            self.learning_rate, self.b1, self.b2, self.eps, weight_decay=self.weight_decay
+        def risen(step: Any) -> Array:
+            # Never more than one, and one from the first step on if there is no warm-up.
+            return jnp.where(step < self.warmup, step / jnp.maximum(self.warmup, 1), 1)
+
+        return optax.chain(
+            optax.adamw(
+                self.learning_rate, self.b1, self.b2, self.eps, weight_decay=self.weight_decay
+            ),
+            optax.scale_by_schedule(risen),
         )

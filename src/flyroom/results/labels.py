@@ -30,6 +30,8 @@ def dims(network: Any, path: str, ndim: int) -> tuple[str, ...]:
     found = _names(annotation, ndim)
     if found is None:
         child = getattr(network, name, None)
+        while isinstance(child, tuple) and rest:  # parts that are alike have axes that are
+            child, rest = child[int(rest[0])], rest[1:]
         if rest and dataclasses.is_dataclass(child):
             return dims(child, ".".join(rest), ndim)
         found = tuple(f"{path}_{i}" for i in range(ndim))

@@ -21,6 +21,8 @@ class ModularArithmetic(AbstractTable):
         ordered: whether `(a, b)` and `(b, a)` are different examples.
         train_fraction: share of the pairs that is trained on, rounded down.
         train_count: how many pairs are trained on; overrides `train_fraction`.
+        encoding: `"pair"` for the tokens `a, b`; `"equals"` for `a, b, =`, where the third token is
+            always the same, for models that answer at the last position.
 
     Example:
         >>> task = ModularArithmetic(p=67, ordered=False, train_fraction=0.4)
@@ -37,12 +39,14 @@ class ModularArithmetic(AbstractTable):
     ordered: bool = host(True)
     train_fraction: float = host(0.4, above=0, below=1)
     train_count: int | None = host(None, minimum=1)
+    encoding: str = shape("pair", options=("pair", "equals"))
 
     @property
     def signature(self) -> Signature:
-        return Signature((2,), self.p, self.p)
+        asks = self.encoding == "equals"
+        return Signature((2 + asks,), self.p + asks, self.p)
 
-    def table(self) -> tuple[Int[np.ndarray, "example 2"], Int[np.ndarray, "example"]]:
+    def table(self) -> tuple[Int[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
         labels, defined = self._labels(a, b)
         keep = defined
@@ -54,7 +58,8 @@ class ModularArithmetic(AbstractTable):
                     "Use ordered=True."
                 )
             keep = defined & (a <= b)
-        return np.stack([a, b], axis=1)[keep].astype(np.int32), labels[keep].astype(np.int32)
+        tokens = [a, b, np.full_like(a, self.p)][: self.signature.inputs[0]]
+        return np.stack(tokens, axis=1)[keep].astype(np.int32), labels[keep].astype(np.int32)
 
     def _labels(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self.operation, str):

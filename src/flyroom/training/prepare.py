@@ -18,6 +18,7 @@ from .engine import SEEDED, Fixed, Nouns, Program
 from .experiment import Experiment
 
 CACHED = 2**19  # how many activations, in float32, are 2 MB
+LEAST = 384  # rows, below which what does not depend on an example is done again too often
 
 
 def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
@@ -48,7 +49,7 @@ def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
 
 
 def _parts(nouns: Nouns, signature: Signature, rows: int) -> int:
-    """In how many parts a full batch has to be for the activations of one to fit a core's cache."""
+    """In how many parts a full batch is to be for the activations of one to fit a core's cache."""
     outputs = nouns.loss.outputs(signature.classes)
 
     def activations(key: Array) -> dict[str, Array]:
@@ -58,7 +59,8 @@ def _parts(nouns: Nouns, signature: Signature, rows: int) -> int:
         )
 
     seen = eqx.filter_eval_shape(activations, jr.key(0))
-    return math.ceil(rows * sum(x.size for x in jax.tree.leaves(seen)) / CACHED)
+    parts = math.ceil(rows * sum(x.size for x in jax.tree.leaves(seen)) / CACHED)
+    return max(1, min(parts, rows // LEAST))
 
 
 def _nouns(experiment: Experiment) -> Nouns:
