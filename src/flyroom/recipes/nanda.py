@@ -6,7 +6,7 @@ from ..training import Experiment
 
 
 def nanda_mod113() -> Experiment:
-    """The one-layer transformer on addition modulo 113, which groks after some 10,000 steps.
+    """The one-layer transformer on addition modulo 113 whose circuit was reverse-engineered.
 
     3,830 of the 12,769 ordered pairs are trained on. The source computes its loss in float64; ours
     is exact in float32.
