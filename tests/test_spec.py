@@ -265,13 +265,15 @@ def test_a_switch_is_no_argument_of_an_optax_optimizer():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("batch_size", 5.0, "`batch_size` is not a leaf"),
-        ("task.train_fraction", 0.5, "`task.train_fraction` is not a leaf"),
+        ("batch_size", 5, "`batch_size` is neither a leaf nor in the task"),
+        ("task.train_fraction", 1.5, "train_fraction: got 1.5; allowed: more than 0 and less than"),
+        ("task.p", 7, "the task would have the form"),
+        ("model.init_scale", 2.0, "acts only when a network begins"),
         ("optimizer.decay", 0.5, "AdamW has no field `decay`"),
         ("optimizer.weight_decay", -0.5, "weight_decay: got -0.5; allowed: at least 0"),
     ],
 )
-def test_an_event_changes_leaves_within_their_bounds(path: str, value: float, message: str):
+def test_an_event_changes_what_can_change_within_bounds(path: str, value: float, message: str):
     event = fr.Event(fr.AtStep(step=3), {path: value})
     with pytest.raises(SpecError, match=message):
         fr.Experiment(task=TASK, events=(event,))

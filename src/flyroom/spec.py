@@ -43,7 +43,9 @@ def leaf(default: Any = dataclasses.MISSING, **bounds: Any) -> Any:
 
     Args:
         default: its value when none is given.
-        **bounds: `minimum`, `maximum` (both allowed), `above`, `below` (both not allowed).
+        **bounds: `minimum`, `maximum` (both allowed), `above`, `below` (both not allowed);
+            `initial=True` for one that acts only when a network begins, so that no event can
+            change it.
     """
     return _field(default, "leaf", bounds)
 
@@ -135,19 +137,21 @@ def _check_type(owner: str, field: dataclasses.Field, value: Any) -> None:
 def walk(spec: Any, path: str) -> Iterator[tuple[Any, str, dataclasses.Field | None]]:
     """Each `(node, name, field)` that the dotted `path` passes, the root first.
 
-    Tuples are entered by number and mappings by key; those steps have no field.
+    Tuples are entered by number and mappings by key, which may be a dotted path itself; those steps
+    have no field.
 
     Raises:
         SpecError: a step does not exist; the message lists the ones that do.
     """
-    node = spec
-    for name in path.split("."):
+    node, rest = spec, path
+    while rest:
         known = _children(node)
+        name = _first(known, rest)
         if name not in known:
             raise _no_field(node, name, path)
         child, field = known[name]
         yield node, name, field
-        node = child
+        node, rest = child, rest[len(name) + 1 :]
 
 
 def _children(node: Any) -> dict[str, tuple[Any, dataclasses.Field | None]]:
@@ -158,6 +162,11 @@ def _children(node: Any) -> dict[str, tuple[Any, dataclasses.Field | None]]:
     if isinstance(node, Mapping):
         return {str(k): (value, None) for k, value in node.items()}
     return {}
+
+
+def _first(known: Mapping[str, Any], path: str) -> str:
+    """The first step of a path: up to the first dot, or all of it where that is a key."""
+    return path if path in known else path.partition(".")[0]
 
 
 def _no_field(node: Any, name: str, path: str) -> SpecError:
@@ -194,7 +203,8 @@ def _replace(node: Any, values: Mapping[str, Any], above: str) -> Any:
     new: dict[str, Any] = {}
     below: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
-        name, _, rest = path.partition(".")
+        name = _first(known, path)
+        rest = path[len(name) + 1 :]
         if name not in known:
             raise _no_field(node, name, above + path)
         if rest:

@@ -6,8 +6,17 @@ from ._weights import (
     output_matrix as output_matrix,
     reads_tokens as reads_tokens,
 )
+from .answers import accuracy as accuracy, with_activation as with_activation
+from .corruption import (
+    corrected_accuracy as corrected_accuracy,
+    corrupted_accuracy as corrupted_accuracy,
+)
 from .norms import spectral_norm as spectral_norm
-from .phases import phase_liu as phase_liu, phase_pair as phase_pair
+from .phases import (
+    phase_doshi as phase_doshi,
+    phase_liu as phase_liu,
+    phase_pair as phase_pair,
+)
 from .sparsity import (
     distractor_mass as distractor_mass,
     gini as gini,

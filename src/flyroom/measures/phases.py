@@ -6,6 +6,14 @@ from .timing import generalization_step, memorization_step
 
 _LIU = ("confusion", "memorization", "comprehension", "grokking")
 _PAIR = ("no_learning", "no_generalization", "together", "grokking")
+_DOSHI = (
+    "confusion",
+    "memorization",
+    "coexistence",
+    "partial_inversion",
+    "full_inversion",
+    "forgetting",
+)
 
 
 def phase_liu(
@@ -84,6 +92,55 @@ def phase_pair(runs: xr.Dataset, *, threshold: float = 1e-5, ratio: float = 5e4)
     known = _status(runs, Status.FINISHED, Status.DIVERGED) if "status" in runs else True
     codes = np.where(learned & generalised, both, np.where(known, never, -1))
     return _phase(runs, codes, _PAIR, threshold=threshold, ratio=ratio)
+
+
+def phase_doshi(runs: xr.Dataset, *, threshold: float = 0.9) -> xr.DataArray:
+    """The phase in which each run ends, by what it says to right and to wrong labels.
+
+    Training accuracy (by the given labels) is reached and test accuracy is not: *memorization*.
+    Both: *coexistence*. Test accuracy alone: *full inversion* if the wrongly labelled training
+    examples are answered rightly as well, *partial inversion* if not. Neither, and test accuracy
+    was reached before: *forgetting*; neither, and it was not: *confusion*. A run that is not over
+    is *unknown*.
+
+    Args:
+        runs: results with `train_accuracy`, `test_accuracy` and `corrected_accuracy`.
+        threshold: the accuracy, for all three.
+
+    Returns:
+        Codes over `run`, named by the attributes `flag_values` and `flag_meanings`; −1 is unknown.
+
+    Example:
+        >>> values = {"train_accuracy": 0.65, "test_accuracy": 1.0, "corrected_accuracy": 0.99}
+        >>> curves = {name: (("run", "step"), [[0.0, value]]) for name, value in values.items()}
+        >>> phase = phase_doshi(xr.Dataset(curves, {"step": [0, 500]}))
+        >>> phase.attrs["flag_meanings"].split()[phase.item() + 1]
+        'full_inversion'
+
+    Source: Doshi et al. 2023, arXiv:2310.13061.
+    """
+    names = ("train_accuracy", "test_accuracy", "corrected_accuracy")
+    learned, generalised, corrected = (_last(runs[name]) >= threshold for name in names)
+    before = (runs.test_accuracy >= threshold).any("step").values
+    inverted = np.where(
+        corrected, _DOSHI.index("full_inversion"), _DOSHI.index("partial_inversion")
+    )
+    lost = np.where(before, _DOSHI.index("forgetting"), _DOSHI.index("confusion"))
+    codes = np.where(
+        learned,
+        np.where(generalised, _DOSHI.index("coexistence"), _DOSHI.index("memorization")),
+        np.where(generalised, inverted, lost),
+    )
+    ends = (Status.FINISHED, Status.STOPPED, Status.DIVERGED)
+    known = _status(runs, *ends) if "status" in runs else True
+    return _phase(runs, np.where(known, codes, -1), _DOSHI, threshold=threshold)
+
+
+def _last(curve: xr.DataArray) -> np.ndarray:
+    """What each run was last seen with."""
+    values = curve.transpose("run", "step").values
+    at = np.where(np.isnan(values), -1, np.arange(values.shape[1])).max(1)
+    return values[np.arange(len(values)), at]
 
 
 def _status(runs: xr.Dataset, *wanted: Status) -> np.ndarray:

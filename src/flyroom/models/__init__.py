@@ -5,6 +5,8 @@ from ._base import (
     AbstractNetwork as AbstractNetwork,
     Patch as Patch,
     Tap as Tap,
+    constant as constant,
+    divide as divide,
 )
 from .activations import (
     absolute as absolute,
@@ -18,6 +20,7 @@ from .factored import FactoredMLP as FactoredMLP, FactoredNetwork as FactoredNet
 from .initial import (
     haiku as haiku,
     he as he,
+    normal as normal,
     pytorch as pytorch,
     variance_scaling_2 as variance_scaling_2,
 )

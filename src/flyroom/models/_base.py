@@ -1,5 +1,6 @@
 import abc
 from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -11,6 +12,7 @@ from ..tasks import Signature
 
 Tap = Callable[[str, Array], Array]
 Patch = Array | Callable[[Array], Array]
+_N = TypeVar("_N", bound="AbstractNetwork")
 
 
 def untouched(name: str, value: Array) -> Array:
@@ -96,9 +98,38 @@ class AbstractNetwork(eqx.Module):
         return logits
 
 
+def constant(**keywords: Any) -> Any:
+    """A field of a network whose arrays do not learn, such as a rate of dropout."""
+    return eqx.field(metadata={"constant": True}, **keywords)
+
+
+def divide(network: _N) -> tuple[_N, _N]:
+    """What learns of a network and what is constant, each with `None` in the other's places."""
+
+    def learns(path: tuple[Any, ...], _: Any) -> bool:
+        node: Any = network
+        for step in path:
+            if not isinstance(step, jax.tree_util.GetAttrKey):
+                node = node[step.idx if hasattr(step, "idx") else step.key]
+                continue
+            if type(node).__dataclass_fields__[step.name].metadata.get("constant"):
+                return False
+            node = getattr(node, step.name)
+        return True
+
+    return eqx.partition(network, jax.tree_util.tree_map_with_path(learns, network))
+
+
 class AbstractModel(Spec):
     """The description of a network, before it has weights."""
 
     @abc.abstractmethod
     def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> AbstractNetwork:
         """A fresh network for tasks of this signature that gives so many outputs."""
+
+    def bind(self, network: Any) -> Any:
+        """The same weights, with those leaves of the model that act while the network computes.
+
+        They are constants of the network. An event may change them.
+        """
+        return network

@@ -96,7 +96,7 @@ class FactoredMLP(AbstractModel):
     output: str = shape("factored", options=_FORMS)
     tied: bool = shape(True)
     activation: Callable[[Array], Array] = shape(relu, room="models")
-    init_scale: FloatScalar = leaf(1.0, minimum=0)
+    init_scale: FloatScalar = leaf(1.0, minimum=0, initial=True)
 
     def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> FactoredNetwork:
         tokens, rank, width = signature.tokens, self.embed_width, self.width

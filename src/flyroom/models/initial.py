@@ -13,6 +13,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 Initial = Callable[[PRNGKeyArray, tuple[int, ...], int], Array]
 
 
+def normal(key: PRNGKeyArray, shape: tuple[int, ...], fan_in: int) -> Float[Array, "..."]:
+    """Normal with variance one; a model's `init_scale` is then the standard deviation."""
+    del fan_in
+    return jr.normal(key, shape, jnp.float32)
+
+
 def pytorch(key: PRNGKeyArray, shape: tuple[int, ...], fan_in: int) -> Float[Array, "..."]:
     """Uniform within `±1/√fan_in`, for weights and biases: the default of PyTorch's `Linear`."""
     bound = fan_in**-0.5

@@ -152,7 +152,7 @@ class Transformer(AbstractModel):
     neurons: int = shape(512, minimum=1)
     bias: bool = shape(True)
     activation: Callable[[Array], Array] = shape(relu, room="models")
-    init_scale: FloatScalar = leaf(1.0, minimum=0)
+    init_scale: FloatScalar = leaf(1.0, minimum=0, initial=True)
 
     def __check_init__(self) -> None:
         if self.width % self.heads:

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,6 @@ class Restored:
     """A run that was under way: how far it had come, and its arrays by path."""
 
     progress: Progress
-    leaves: dict[str, float]
     arrays: dict[str, np.ndarray]
 
     def state(self, template: State) -> State:
@@ -45,7 +43,6 @@ class Restored:
 def save(
     folder: journal.Folder,
     slots: Mapping[int, Progress],
-    leaves: Mapping[int, Mapping[str, Any]],
     state: State | None,
 ) -> None:
     """Writes a checkpoint of a worker: all rows so far, and every run in a slot.
@@ -53,7 +50,6 @@ def save(
     Args:
         folder: where.
         slots: the runs in them, by number of the slot.
-        leaves: each one's leaves, after events.
         state: the states of all slots, one after another; `None` when there are none.
     """
     arrays: dict[str, np.ndarray] = {}
@@ -61,13 +57,7 @@ def save(
         for path, stack in paths(state).items():
             stack = np.asarray(stack)
             arrays |= {f"{slots[i].run}/{path}": stack[i] for i in slots}
-    meta = {
-        "slots": [
-            {**dataclasses.asdict(p), "leaves": {k: float(v) for k, v in leaves[i].items()}}
-            for i, p in slots.items()
-        ]
-    }
-    folder.checkpoint(meta, arrays)
+    folder.checkpoint({"slots": [dataclasses.asdict(p) for p in slots.values()]}, arrays)
 
 
 def load(path: Path, steps: Callable[[int], int]) -> tuple[dict[int, Restored], dict[int, Status]]:
@@ -106,9 +96,9 @@ def _under_way(path: Path) -> Iterator[Restored]:
             continue
         meta, arrays = checkpoint
         for slot in meta["slots"]:
-            leaves, prefix = slot.pop("leaves"), f"{slot['run']}/"
+            prefix = f"{slot['run']}/"
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-            yield Restored(Progress(**slot), leaves, mine)
+            yield Restored(Progress(**slot), mine)
 
 
 def _finished(path: Path) -> Iterator[Restored]:
@@ -124,8 +114,5 @@ def _finished(path: Path) -> Iterator[Restored]:
             arrays = {f"network.{f}": network[f] for f in network.dtype.names[2:]}
             arrays |= {f: row[f] for f in fields if f.startswith("optimizer.")}
             arrays["age"] = np.int32(age)
-            leaves = {
-                f.removeprefix("leaves."): float(row[f]) for f in fields if f.startswith("leaves.")
-            }
             progress = Progress(run, age, row["streaks"].tolist(), row["fired"].tolist())
-            yield Restored(progress, leaves, arrays)
+            yield Restored(progress, arrays)

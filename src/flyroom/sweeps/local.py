@@ -103,6 +103,8 @@ def train(
     """
     path = Path(tempfile.mkdtemp(prefix="flyroom-")) / "runs.zarr" if store is None else Path(store)
     todo = plan(experiment, over)
+    for text in todo.never:
+        warnings.warn(text, stacklevel=2)
     if path.exists() or journal.journal_path(path).exists():
         raise StoreError(
             f"{path} exists already. Go on with it (`flyroom resume {path}`, `fr.resume`), "

@@ -33,12 +33,14 @@ class Plan:
         groups: the programs, each with its runs.
         ages: every age at which any of the runs is recorded.
         steps: the budgets of all runs together.
+        never: what is waited for and cannot happen, in words.
     """
 
     space: Space
     groups: tuple[Group, ...]
     ages: Int[np.ndarray, "step"]
     steps: int
+    never: tuple[str, ...]
 
 
 def plan(experiment: Experiment, over: Over | None = None) -> Plan:
@@ -59,7 +61,7 @@ def plan(experiment: Experiment, over: Over | None = None) -> Plan:
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(math.prod(_sizes(space, decides)) + 1))
     found: dict[tuple[Program, tuple[int, int]], list[np.ndarray]] = {}
-    ages, steps = np.zeros(0, np.int64), 0
+    ages, steps, never = np.zeros(0, np.int64), 0, {}
     combinations = itertools.product(*(space.axes[p] for p in decides))
     for number, values in enumerate(combinations):
         chosen = spec.replace(experiment, dict(zip(decides, values, strict=True)))
@@ -67,13 +69,14 @@ def plan(experiment: Experiment, over: Over | None = None) -> Plan:
         runs = order[bounds[number] : bounds[number + 1]]
         found.setdefault(program_of(chosen), []).append(runs)
         ages, steps = np.union1d(ages, chosen.ages()), steps + chosen.steps * len(runs)
+        never |= dict.fromkeys(chosen.never())
     groups = [
         Group(f"program-{i}", program, sizes, np.sort(np.concatenate(runs)))
         for i, ((program, sizes), runs) in enumerate(found.items())
     ]
     for group in groups:
         _ = group.program.template  # the model has to fit the task
-    return Plan(space, tuple(groups), ages, steps)
+    return Plan(space, tuple(groups), ages, steps, tuple(never))
 
 
 def _is_free(experiment: Experiment, path: str) -> bool:

@@ -1,7 +1,7 @@
 """The networks that stand side by side on one device, seen from the host."""
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -70,12 +70,10 @@ class Slots:
             self.runs[slot].seen = self.runs[slot].progress.age
         return due, seen, finite
 
-    def change(self, slot: int, leaves: Mapping[str, float]) -> None:
-        """Gives leaves of one run new values."""
-        run = self.runs[slot]
-        new = {k: np.asarray(v, run.given.leaves[k].dtype) for k, v in leaves.items()}
-        run.given = run.given._replace(leaves={**run.given.leaves, **new})
-        self.fixed = self.ensemble.put(insert(self.fixed, {slot: run.given}))
+    def change(self, slot: int, given: Fixed) -> None:
+        """One run goes on with other leaves or examples."""
+        self.runs[slot].given = given
+        self.fixed = self.ensemble.put(insert(self.fixed, {slot: given}))
 
     def network(self, slots: list[int]) -> dict[str, np.ndarray]:
         """The weights of some runs, stacked, by path."""
@@ -85,7 +83,7 @@ class Slots:
         """What a run that is over needs besides its weights to go on, by path, stacked alike."""
         progress = self.runs[slot].progress
         return {
-            **_stacked({"optimizer": self.state.optimizer, "leaves": self.fixed.leaves}, [slot]),
+            **_stacked({"optimizer": self.state.optimizer}, [slot]),
             "streaks": np.array([progress.streaks], np.int32),
             "fired": np.array([progress.fired], np.int64),
         }

@@ -150,13 +150,12 @@ class Worker(threading.Thread):
 
     def _arrival(self, number: int, group: Group, ensemble: Ensemble) -> tuple[Run, State]:
         """A run that comes into a slot: fresh, or as it was when it was last saved."""
-        experiment = self.job.experiment_of(number)
-        given = fixed(experiment, group.sizes)
+        experiment, progress = self.job.experiment_of(number), self._begin(number)
+        given = fixed(experiment.after(progress.fired), group.sizes)
         state = ensemble.start(given, self.job.begin)
         if (restored := self.job.restored.get(number)) is not None:
-            old = {k: np.asarray(v, given.leaves[k].dtype) for k, v in restored.leaves.items()}
-            given, state = given._replace(leaves=old), restored.state(state)
-        return Run(experiment, self._begin(number), given), state
+            state = restored.state(state)
+        return Run(experiment, progress, given), state
 
     def _begin(self, number: int) -> Progress:
         """Where a run stands before this worker has touched it."""
@@ -182,7 +181,7 @@ class Worker(threading.Thread):
             run, values = slots.runs[slot], {name: stack[slot] for name, stack in seen.items()}
             progress = run.progress
             self.job.observer.recorded(progress.run, progress.age, values)
-            stopped = _react(slots, slot, values)
+            stopped = _react(slots, slot, values, group.sizes)
             over = progress.age >= run.experiment.steps
             status = Status.FINISHED if over else Status.RUNNING
             status = Status.STOPPED if stopped else status
@@ -217,9 +216,8 @@ class Worker(threading.Thread):
 
     def _checkpoint(self) -> None:
         runs = self.slots.runs if self.slots else {}
-        leaves = {i: run.given.leaves for i, run in runs.items()}
         state = self.slots.state if self.slots else None
-        save(self.folder, {i: run.progress for i, run in runs.items()}, leaves, state)
+        save(self.folder, {i: run.progress for i, run in runs.items()}, state)
         self.saved = time.monotonic()
 
 
@@ -231,7 +229,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {first}\n\n{''.join(found.format())}"
 
 
-def _react(slots: Slots, slot: int, values: Mapping[str, Any]) -> bool:
+def _react(slots: Slots, slot: int, values: Mapping[str, Any], sizes: tuple[int, int]) -> bool:
     """Lets events happen; says whether a stop rule is met."""
     run = slots.runs[slot]
     experiment, progress, met = run.experiment, run.progress, []
@@ -239,9 +237,10 @@ def _react(slots: Slots, slot: int, values: Mapping[str, Any]) -> bool:
         holds = condition.holds(progress.age, values)
         progress.streaks[i] = progress.streaks[i] + 1 if holds else 0
         met.append(progress.streaks[i] >= condition.streak)
-    stops = len(experiment.stop)
-    for i, event in enumerate(experiment.events):
-        if met[stops + i] and progress.fired[i] < 0:
+    stops, before = len(experiment.stop), list(progress.fired)
+    for i, now in enumerate(met[stops:]):
+        if now and progress.fired[i] < 0:
             progress.fired[i] = progress.age
-            slots.change(slot, event.set)
+    if progress.fired != before:
+        slots.change(slot, fixed(experiment.after(progress.fired), sizes))
     return any(met[:stops])

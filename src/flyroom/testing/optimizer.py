@@ -2,6 +2,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import optax
 
@@ -68,12 +69,13 @@ def _train(optimizer: AbstractOptimizer, weights: Any) -> tuple[Any, Any]:
         return sum((jnp.sum((w - 1) ** 2) for w in jax.tree.leaves(weights)), jnp.float32(0))
 
     state = transform.init(weights)
-    for _ in range(3):
+    for step in range(3):
         value, gradient = jax.value_and_grad(objective)(weights)
         with jax.numpy_dtype_promotion("standard"):
             updates, state = transform.update(
-                gradient, state, weights, value=value, grad=gradient, value_fn=objective
-            )
+                gradient, state, weights, key=jr.key(step),
+                value=value, grad=gradient, value_fn=objective,
+            )  # fmt: skip
         weights = optax.apply_updates(weights, updates)
     return weights, state
 

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int
 
-from ..models import AbstractNetwork
 from ..tasks import Examples
 
 
@@ -35,8 +34,8 @@ def batch(rows: Examples, order: Int[Array, "row"], first: Int[Array, ""], size:
 
 
 def slope(
-    share: Callable[[AbstractNetwork, Examples], Float[Array, ""]],
-    network: AbstractNetwork,
+    share: Callable[[Any, Examples, int | Array], Float[Array, ""]],
+    params: Any,
     rows: Examples,
     parts: int,
 ) -> tuple[Float[Array, ""], Any]:
@@ -45,17 +44,19 @@ def slope(
     The activations of one part stay in a core's cache, where those of all rows may not.
 
     Args:
-        share: what some rows add to the sum.
-        network: where the gradient is taken.
+        share: what some rows add to the sum, given the number of their part.
+        params: where the gradient is taken.
         rows: all of them, a multiple of `parts`.
         parts: how many there are.
     """
     if parts == 1:
-        return jax.value_and_grad(share)(network, rows)
+        return jax.value_and_grad(share)(params, rows, 0)
     cut = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), rows)
-    start = jax.value_and_grad(share)(network, jax.tree.map(lambda x: x[0], cut))
+    start = jax.value_and_grad(share)(params, jax.tree.map(lambda x: x[0], cut), 0)
 
-    def add(total: tuple[Array, Any], part: Examples) -> tuple[tuple[Array, Any], None]:
-        return jax.tree.map(jnp.add, total, jax.value_and_grad(share)(network, part)), None
+    def add(total: tuple[Array, Any], part: tuple[Array, Examples]) -> tuple[Any, None]:
+        number, rows = part
+        return jax.tree.map(jnp.add, total, jax.value_and_grad(share)(params, rows, number)), None
 
-    return jax.lax.scan(add, start, jax.tree.map(lambda x: x[1:], cut))[0]
+    others = (jnp.arange(1, parts), jax.tree.map(lambda x: x[1:], cut))
+    return jax.lax.scan(add, start, others)[0]

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Integer, PyTree
 
 from .. import spec
 from ..losses import AbstractLoss
-from ..models import AbstractModel, AbstractNetwork
+from ..models import AbstractModel, AbstractNetwork, divide
 from ..optim import AbstractOptimizer
 from ..tasks import Examples, Signature, Split
 from ..typing import AnyArray
@@ -92,7 +92,7 @@ def restart(program: Program, fixed: Fixed, network: AbstractNetwork) -> State:
     """A network that begins with the given weights."""
     weights = jax.tree.map(lambda w: jnp.asarray(w, program.precision), network)
     optimizer = spec.replace(program.nouns, fixed.leaves).optimizer.transform()
-    return State(weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
+    return State(weights, optimizer.init(divide(weights)[0]), jnp.zeros((), jnp.int32))
 
 
 def advance(
@@ -102,24 +102,30 @@ def advance(
     nouns = spec.replace(program.nouns, fixed.leaves)
     optimizer = optax.with_extra_args_support(nouns.optimizer.transform())
     noise = key_of(fixed.seeds, "noise")
+    state = state._replace(network=nouns.model.bind(state.network))
 
     def update(state: State, rows: Examples, parts: int) -> State:
         total = jnp.sum(rows.weights)
+        inside, around, outside = jr.split(jr.fold_in(noise, state.age), 3)
+        params: Any  # to Optax any pytree is one of parameters
+        params, constants = divide(state.network)
 
-        def share(network: AbstractNetwork, rows: Examples) -> Float[Array, ""]:
-            logits = network.table(rows.inputs, key=jr.fold_in(noise, state.age))
+        def share(params: Any, rows: Examples, part: int | Array = 0) -> Float[Array, ""]:
+            network = eqx.combine(params, constants)
+            logits = network.table(rows.inputs, key=jr.fold_in(inside, part))
             losses = jax.vmap(nouns.loss)(logits, rows.labels)
             return jnp.sum(losses.astype(total.dtype) * rows.weights) / total
 
-        params: Any = state.network  # to Optax any pytree is one of parameters
-        value, gradient = slope(share, params, rows, parts)
+        at = nouns.optimizer.perturbed(params, around)
+        value, gradient = slope(share, at, rows, parts)
         # Optax raises a traced decay rate to an integer power, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"):
             updates, moments = optimizer.update(
-                gradient, state.optimizer, params,
-                value=value, grad=gradient, value_fn=lambda network: share(network, rows),
+                gradient, state.optimizer, params, key=outside,
+                value=value, grad=gradient, value_fn=lambda params: share(params, rows),
             )  # fmt: skip
-        network: Any = optax.apply_updates(params, updates)
+        learned: Any = optax.apply_updates(params, updates)
+        network = eqx.combine(learned, constants)
         return State(network, moments, state.age + 1)
 
     rows = fixed.split.train

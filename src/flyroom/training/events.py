@@ -1,10 +1,13 @@
 """Things that happen to a run while it trains, decided on the host from what was recorded."""
 
 import abc
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..spec import Spec, host
+
+Ranges = Mapping[str, tuple[float, float]]
 
 
 class AbstractCondition(Spec):
@@ -31,6 +34,16 @@ class AbstractCondition(Spec):
     @abc.abstractmethod
     def measures(self) -> tuple[str, ...]:
         """Names of the recorded scalars that it reads."""
+
+    def never(self, ages: Sequence[int], ranges: Ranges) -> str:
+        """Why it can never be met, or nothing if it can.
+
+        Args:
+            ages: the steps at which it is asked.
+            ranges: the smallest and largest value of recorded scalars, where they are known.
+        """
+        del ages, ranges
+        return ""
 
 
 class Reaches(AbstractCondition):
@@ -65,6 +78,15 @@ class Reaches(AbstractCondition):
     def measures(self) -> tuple[str, ...]:
         return (self.measure,)
 
+    def never(self, ages: Sequence[int], ranges: Ranges) -> str:
+        low, high = ranges.get(self.measure, (-math.inf, math.inf))
+        word, limit = ("at most", low) if self.falling else ("at least", high)
+        if self.threshold < low if self.falling else self.threshold > high:
+            return f"{self.measure} is never {word} {self.threshold:g}: its limit is {limit:g}"
+        if self.records > len(ages):
+            return f"it asks for {self.records:,} records and there are only {len(ages):,}"
+        return ""
+
 
 class AtStep(AbstractCondition):
     """The run is so many steps old, which is made a record if the schedule has none there."""
@@ -87,17 +109,27 @@ class AtStep(AbstractCondition):
     def measures(self) -> tuple[str, ...]:
         return ()
 
+    def never(self, ages: Sequence[int], ranges: Ranges) -> str:
+        del ranges
+        last = max(ages)
+        return f"the run ends at step {last:,}, before {self.step:,}" if self.step > last else ""
+
 
 class Event(Spec):
-    """Once `when` is met, leaves of the experiment take new values. It happens at most once.
+    """Once `when` is met, parts of the experiment take new values. It happens at most once.
+
+    Leaves take effect from the next step on. A change of the task changes the examples: the split
+    is drawn again, from the same seed, by the task as it is then.
 
     Args:
         when: the condition.
-        set: new values by the dotted path of a leaf.
+        set: new values by dotted path, of leaves or of anything in the task that leaves the form of
+            inputs and answers as it is.
 
     Example:
         >>> raise_decay = Event(Reaches("train_accuracy", 1.0), {"optimizer.weight_decay": 0.1})
+        >>> fewer_examples = Event(AtStep(9000), {"task.train_fraction": 0.2})
     """
 
     when: AbstractCondition = host()
-    set: Mapping[str, float] = host()
+    set: Mapping[str, Any] = host()

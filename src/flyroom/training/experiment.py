@@ -1,10 +1,14 @@
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from jaxtyping import Int
 
 from ..losses import AbstractLoss, CrossEntropy
 from ..models import MLP, AbstractModel
 from ..optim import AbstractOptimizer, AdamW
-from ..spec import Spec, SpecError, host, kind, replace, shape
+from ..spec import Spec, SpecError, host, kind, replace, shape, walk
 from ..tasks import AbstractTask
 from .events import AbstractCondition, Event
 from .record import CURVES, Snapshot
@@ -66,6 +70,31 @@ class Experiment(Spec):
         ages = np.unique(np.concatenate([self.schedule.ages(self.steps), kept, np.array(due, int)]))
         return ages[ages <= self.steps]
 
+    def after(self, fired: Sequence[int]) -> "Experiment":
+        """What goes on once some of its events have happened, itself without any.
+
+        Args:
+            fired: for each event the step at which it happened, or -1.
+        """
+        values: dict[str, Any] = {"events": ()}
+        for _, event in sorted(zip(fired, range(len(fired)), strict=True)):
+            values |= self.events[event].set if fired[event] >= 0 else {}
+        return replace(self, values)
+
+    def tasks(self) -> list[AbstractTask]:
+        """The task, and what it can be after any of the events."""
+        changing = [any(p.partition(".")[0] == "task" for p in e.set) for e in self.events]
+        choices = itertools.product(*((-1, 0) if c else (-1,) for c in changing))
+        return [self.after(fired).task for fired in choices]
+
+    def never(self) -> list[str]:
+        """What is waited for and cannot happen, in words."""
+        ages, ranges = self.ages().tolist(), {r.name: r.within for r in self.record}
+        why = [condition.never(ages, ranges) for condition in self.conditions]
+        names = [f"stop rule {i}" for i in range(len(self.stop))]
+        names += [f"event {i}" for i in range(len(self.events))]
+        return [f"{name} can never happen: {w}." for name, w in zip(names, why, strict=True) if w]
+
     def __check_init__(self) -> None:
         names = [r.name for r in self.record]
         if len(set(names)) < len(names):
@@ -78,13 +107,28 @@ class Experiment(Spec):
                         f"{type(condition).__name__}: `{measure}` is not a recorded scalar; "
                         f"recorded are {', '.join(scalars)}."
                     )
-        for event in self.events:
-            for path in event.set:
-                if kind(self, path) != "leaf":
-                    raise SpecError(
-                        f"Event.set: `{path}` is not a leaf, so it cannot change while training."
-                    )
-            for noun in {path.partition(".")[0] for path in event.set}:
-                new = {p: v for p, v in event.set.items() if p.startswith(f"{noun}.")}
-                within = {p.removeprefix(f"{noun}."): v for p, v in new.items()}
-                replace(getattr(self, noun), within)  # checks the bounds of the new values
+        for number in range(len(self.events)):
+            self._check_event(number)
+
+    def _check_event(self, number: int) -> None:
+        values = self.events[number].set
+        for path in values:
+            *_, (node, name, field) = walk(self, path)
+            if path.partition(".")[0] == "task":
+                continue
+            if kind(self, path) != "leaf":
+                raise SpecError(
+                    f"Event.set: `{path}` is neither a leaf nor in the task, so it cannot change "
+                    "while training."
+                )
+            if field is not None and field.metadata.get("initial"):
+                raise SpecError(
+                    f"Event.set: `{path}` acts only when a network begins, so a change would do "
+                    f"nothing. {type(node).__name__}.{name} is swept with `over` instead."
+                )
+        task = self.after([0 if i == number else -1 for i in range(len(self.events))]).task
+        if task.signature != self.task.signature:
+            raise SpecError(
+                f"Event.set: the task would have the form {task.signature} instead of "
+                f"{self.task.signature}; a network keeps its inputs and answers."
+            )

@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from .. import spec
 from ..spec import SpecError
-from ..tasks import Examples, Signature, Split, check_split
+from ..tasks import AbstractTask, Examples, Signature, Split, check_split
 from . import engine
 from .engine import SEEDED, Fixed, Nouns, Program
 from .experiment import Experiment
@@ -24,14 +24,11 @@ LEAST = 384  # rows, below which what does not depend on an example is done agai
 def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
     """What has to be compiled for an experiment, and the padded sizes of its two sides."""
     task = experiment.task
-    split = task.split(_seed(experiment, "split"))
-    check_split(task, split)
-    rows = len(split.train.labels)
+    sides = [_sides(task, _seed(experiment, "split")) for task in experiment.tasks()]
+    rows, tests = (max(counts) for counts in zip(*sides, strict=True))
     size = experiment.batch_size
-    if size is not None and size > rows:
-        raise SpecError(
-            f"Experiment.batch_size: got {size}; allowed: at most the {rows} training examples."
-        )
+    if size is not None:
+        _check_batches(size, [train for train, _ in sides])
     nouns = _nouns(experiment)
     parts = 1 if size is not None else _parts(nouns, task.signature, rung(rows))
     program = Program(
@@ -45,7 +42,27 @@ def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
         precision=experiment.precision,
     )
     nouns.loss.outputs(task.signature.classes)
-    return program, (math.ceil(rung(rows) / parts) * parts, rung(len(split.test.labels)))
+    return program, (math.ceil(rung(rows) / parts) * parts, rung(tests))
+
+
+def _sides(task: AbstractTask, seed: int) -> tuple[int, int]:
+    split = task.split(seed)
+    check_split(task, split)
+    return len(split.train.labels), len(split.test.labels)
+
+
+def _check_batches(size: int, rows: list[int]) -> None:
+    if size > min(rows):
+        raise SpecError(
+            f"Experiment.batch_size: got {size}; "
+            f"allowed: at most the {min(rows)} training examples."
+        )
+    batches = sorted({math.ceil(count / size) for count in rows})
+    if len(batches) > 1:
+        raise SpecError(
+            f"Experiment.batch_size: with {size}, an event would change the number of batches in "
+            f"an epoch ({', '.join(map(str, batches))}). Train on full batches, or keep it."
+        )
 
 
 def _parts(nouns: Nouns, signature: Signature, rows: int) -> int:

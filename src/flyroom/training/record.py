@@ -1,5 +1,6 @@
 """What is written down while a network trains: pure functions of one network at one step."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..losses import AbstractLoss
-from ..models import AbstractNetwork
+from ..models import AbstractNetwork, divide
 from ..tasks import Examples
 
 OF_LOSS = "loss"  # the units of a snapshot that has those of the experiment's loss
@@ -40,6 +41,7 @@ class Snapshot(eqx.Module):
     name: str = eqx.field(static=True)
     dims: tuple[str, ...] = eqx.field(static=True)
     units: str = eqx.field(static=True)
+    within: tuple[float, float] = eqx.field(static=True)
     reference: str = eqx.field(static=True)
     definition: str = eqx.field(static=True)
 
@@ -47,12 +49,15 @@ class Snapshot(eqx.Module):
         return self.fn(network, context)
 
 
-def snapshot(*, units: str = "1") -> Callable[[Callable[..., Any]], Snapshot]:
+def snapshot(
+    *, units: str = "1", within: tuple[float, float] = (-math.inf, math.inf)
+) -> Callable[[Callable[..., Any]], Snapshot]:
     """Makes `fn(network, context)` recordable. Its return annotation names its axes.
 
     Args:
         units: of what is returned, such as `"nat"`; `"1"` for a pure number; `"loss"` for those of
             the experiment's loss.
+        within: the smallest and the largest value there can be.
 
     Raises:
         TypeError: the function does not say which array it returns.
@@ -78,7 +83,7 @@ def snapshot(*, units: str = "1") -> Callable[[Callable[..., Any]], Snapshot]:
             )
         where = f"{fn.__module__}:{fn.__qualname__}"
         text = (fn.__doc__ or "").strip().split("\n")[0]
-        return Snapshot(fn, fn.__name__, tuple(dims.split()), units, where, text)
+        return Snapshot(fn, fn.__name__, tuple(dims.split()), units, within, where, text)
 
     return wrap
 
@@ -90,36 +95,35 @@ def mean(values: Float[Array, "example"], rows: Examples) -> Float[Array, ""]:
     return jnp.sum(values.astype(dtype) * weights) / jnp.sum(weights)
 
 
-@snapshot(units=OF_LOSS)
+@snapshot(units=OF_LOSS, within=(0.0, math.inf))
 def train_loss(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Mean of the experiment's loss over the training examples, as they are labelled."""
     return mean(context.losses(network, context.train), context.train)
 
 
-@snapshot(units=OF_LOSS)
+@snapshot(units=OF_LOSS, within=(0.0, math.inf))
 def test_loss(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Mean of the experiment's loss over the test examples."""
     return mean(context.losses(network, context.test), context.test)
 
 
-@snapshot()
+@snapshot(within=(0.0, 1.0))
 def train_accuracy(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Share of training examples answered with the label they were given."""
     return mean(context.hits(network, context.train), context.train)
 
 
-@snapshot()
+@snapshot(within=(0.0, 1.0))
 def test_accuracy(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Share of test examples answered rightly."""
     return mean(context.hits(network, context.test), context.test)
 
 
-@snapshot()
+@snapshot(within=(0.0, math.inf))
 def weight_norm(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Euclidean norm of all weights."""
     del context
-    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
-    return jnp.sqrt(sum(jnp.sum(w * w) for w in arrays))
+    return jnp.sqrt(sum(jnp.sum(w * w) for w in jax.tree.leaves(divide(network)[0])))
 
 
 CURVES = (train_loss, test_loss, train_accuracy, test_accuracy, weight_norm)
