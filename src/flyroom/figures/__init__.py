@@ -5,6 +5,7 @@ from .curves import (
     overview as overview,
     survival_curves as survival_curves,
 )
+from .maps import phase_map as phase_map
 from .report import write_report as write_report
 from .run import plot as plot
 from .weights import (
