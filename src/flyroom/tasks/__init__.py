@@ -12,5 +12,6 @@ from ._base import (
     permutation as permutation,
     train_size as train_size,
 )
+from .groups import GroupOperation as GroupOperation
 from .modular import ModularArithmetic as ModularArithmetic
 from .parity import SparseParity as SparseParity
