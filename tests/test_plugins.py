@@ -170,6 +170,10 @@ def context_of(task: AbstractTask, loss: fr.losses.AbstractLoss) -> training.Con
         fr.tasks.ModularArithmetic(p=7, operation="a / b", train_count=9),
         fr.tasks.ModularArithmetic(p=6, operation=np.maximum, ordered=False),
         fr.tasks.ModularArithmetic(p=5, encoding="equals"),
+        fr.tasks.ModularArithmetic(p=5, operation="a / b", encoding="equation"),
+        fr.tasks.GroupOperation(degree=3),
+        fr.tasks.GroupOperation(degree=2, operation="a b a", train_count=2, encoding="equals"),
+        fr.tasks.GroupOperation(degree=4, operation="a b a^-1", encoding="equation"),
         fr.tasks.SparseParity(n=8, k=3, train_count=40, test_count=20),
         fr.tasks.SparseParity(n=8, k=3, train_count=40, test_count=20, encoding="bits"),
     ],
@@ -245,7 +249,7 @@ def public(room: Any, base: type) -> set[str]:
 @pytest.mark.parametrize(
     ("room", "base", "tested"),
     [
-        (fr.tasks, AbstractTask, {"ModularArithmetic", "SparseParity"}),
+        (fr.tasks, AbstractTask, {"ModularArithmetic", "GroupOperation", "SparseParity"}),
         (fr.models, AbstractModel, {"MLP", "FactoredMLP", "Transformer"}),
         (fr.optim, fr.optim.AbstractOptimizer, {"SGD", "Adam", "AdamW", "Optax"}),
         (

@@ -58,7 +58,12 @@ def test_tables_equal_plain_python(operation: str, p: int):
         if not ("% 2" in operation and p == 2)
     }
     expected = {pair: c for pair, c in expected.items() if c is not None}
-    inputs, labels = fr.tasks.ModularArithmetic(p=p, operation=operation).table()
+    task = fr.tasks.ModularArithmetic(p=p, operation=operation)
+    if not expected:
+        with pytest.raises(SpecError, match="modulo 2 is defined for no pair"):
+            task.table()
+        return
+    inputs, labels = task.table()
     found = dict(zip(map(tuple, inputs.tolist()), labels.tolist(), strict=True))
     assert len(found) == len(labels)
     assert found == expected
@@ -106,6 +111,8 @@ def test_unordered_pairs_need_a_commutative_operation(operation):
     [
         ("a +", "is not an expression"),
         ("a + c", r"`c` has no meaning; allowed: a, b, whole numbers"),
+        ("a / 0", r"`a / 0` modulo 7 is defined for no pair; a / b needs a b with an inverse"),
+        ("a % (b - b)", "modulo 7 is defined for no pair"),
         ("a ** b", r"`a \*\* b` has no meaning"),
         ("__import__('os')", "has no meaning"),
         (lambda a, b: a / (b + 1), r"gave float64 of shape \(49,\); allowed: whole numbers"),

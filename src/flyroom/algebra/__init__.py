@@ -6,3 +6,7 @@ from .cyclic import (
     power as power,
     waves as waves,
 )
+from .groups import (
+    Group as Group,
+    symmetric as symmetric,
+)

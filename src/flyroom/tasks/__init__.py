@@ -13,5 +13,6 @@ from ._base import (
     train_size as train_size,
 )
 from .corruption import Corrupted as Corrupted
+from .groups import GroupOperation as GroupOperation
 from .modular import ModularArithmetic as ModularArithmetic
 from .parity import SparseParity as SparseParity

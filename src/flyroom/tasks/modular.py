@@ -6,13 +6,15 @@ from jaxtyping import Int
 from ..spec import SpecError, host, shape
 from ._base import AbstractTable, Signature
 from ._expression import evaluate
+from ._vocabulary import ENCODINGS, MODULAR, OTHER, PERMUTATIONS, Encoding
 
 
 class ModularArithmetic(AbstractTable):
     r"""`(a, b) -> operation(a, b) mod p`, over all pairs of residues.
 
     Ordered, there are \(p^2\) pairs; unordered, the \(p(p+1)/2\) with \(a \le b\). Pairs where the
-    operation is undefined (a divisor without an inverse modulo `p`) are left out.
+    operation is undefined (a divisor without an inverse modulo `p`) are left out: of division
+    modulo a prime, the `p` with `b = 0`; of `"a / b if b % 2 else a - b"`, none.
 
     Args:
         p: the modulus, at least 2. Need not be prime.
@@ -22,13 +24,20 @@ class ModularArithmetic(AbstractTable):
         train_fraction: share of the pairs that is trained on, rounded down.
         train_count: how many pairs are trained on; overrides `train_fraction`.
         encoding: `"pair"` for the tokens `a, b`; `"equals"` for `a, b, =`, where the third token is
-            always the same, for models that answer at the last position.
+            always the same, for models that answer at the last position; `"equation"` for
+            `<eos>, a, op, b, =` in the vocabulary of Power et al., which has the residues, the 120
+            permutations of five, `<eos>`, `=` and 20 operators, and where every token is a class.
+            `op` depends on what the operation does, not on how it is written; all that the source
+            lacks share one. The source's loss also asks for the `<eos>` after the answer.
 
     Example:
         >>> task = ModularArithmetic(p=67, ordered=False, train_fraction=0.4)
         >>> split = task.split(seed=0)
         >>> len(split.train.labels), len(split.test.labels)
         (911, 1367)
+        >>> task = ModularArithmetic(p=97, operation="a / b", encoding="equation")
+        >>> len(task.table()[1]), task.signature  # of 9,409 pairs
+        (9312, Signature(inputs=(5,), tokens=239, classes=239))
 
     Source: Power et al. 2022, arXiv:2201.02177; unordered pairs: Pearce et al. 2023, "Do Machine
     Learning Models Memorize or Generalize?".
@@ -39,16 +48,21 @@ class ModularArithmetic(AbstractTable):
     ordered: bool = host(True)
     train_fraction: float = host(0.4, above=0, below=1)
     train_count: int | None = host(None, minimum=1)
-    encoding: str = shape("pair", options=("pair", "equals"))
+    encoding: str = shape("pair", options=ENCODINGS)
 
     @property
     def signature(self) -> Signature:
-        asks = self.encoding == "equals"
-        return Signature((2 + asks,), self.p + asks, self.p)
+        return self._encoding.signature
 
     def table(self) -> tuple[Int[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
         labels, defined = self._labels(a, b)
+        if not defined.any():
+            raise SpecError(
+                f"ModularArithmetic.operation: `{self.operation}` modulo {self.p} is defined for "
+                f"no pair; a / b needs a b with an inverse modulo {self.p}, a % b needs b > 0. "
+                "Change the operation or p."
+            )
         keep = defined
         if not self.ordered:
             if not np.array_equal(labels.reshape(self.p, -1), labels.reshape(self.p, -1).T):
@@ -58,8 +72,23 @@ class ModularArithmetic(AbstractTable):
                     "Use ordered=True."
                 )
             keep = defined & (a <= b)
-        tokens = [a, b, np.full_like(a, self.p)][: self.signature.inputs[0]]
-        return np.stack(tokens, axis=1)[keep].astype(np.int32), labels[keep].astype(np.int32)
+        inputs = self._encoding.rows(a, b, self._operator(a, b, labels, defined))
+        return inputs[keep], labels[keep].astype(np.int32)
+
+    @property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.encoding, self.p, PERMUTATIONS)
+
+    def _operator(
+        self, a: np.ndarray, b: np.ndarray, labels: np.ndarray, defined: np.ndarray
+    ) -> int:
+        """The first operator of the source that does the same to every pair, however written."""
+        # The other encodings write no operator, and need not look for it.
+        for number, text in enumerate(MODULAR if self.encoding == "equation" else ()):
+            known, where = evaluate(text, a, b, self.p)
+            if np.array_equal(where, defined) and np.array_equal(known[where], labels[where]):
+                return number
+        return OTHER
 
     def _labels(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self.operation, str):

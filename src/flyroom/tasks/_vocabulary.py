@@ -1,0 +1,66 @@
+"""How a pair of operands is written in tokens, and the vocabulary of Power et al. 2022."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from ._base import Signature
+
+ENCODINGS = ("pair", "equals", "equation")
+
+# The operands of the source: residues modulo 97, and the elements of S_5.
+RESIDUES, PERMUTATIONS = 97, 120
+
+# Its operators, as we write them: 14 of residues, 3 of permutations. With `UNARY`, 20.
+MODULAR = (
+    "a + b",
+    "a - b",
+    "a * b",
+    "a / b",
+    "a**2 + b",
+    "a**3 + b",
+    "a**2 + b**2",
+    "a**2 + a*b + b**2",
+    "a**2 + a*b + b**2 + a",
+    "a**3 + a*b",
+    "a**3 + a*b**2 + b",
+    "a / b if b % 2 else a - b",
+    "a * b if a % 2 else a + b",
+    "a - b if a % 2 else a + b",
+)
+GROUP = ("a b", "a b a^-1", "a b a")
+UNARY = ("sort", "reverse", "copy")
+OPERATORS = (*MODULAR, *GROUP, *UNARY)
+# An operation that the source does not have is written as one that has no pair of operands.
+OTHER = OPERATORS.index("copy")
+
+
+class Encoding(NamedTuple):
+    """A way to write pairs of `operands` different things, whose tokens are their numbers.
+
+    Next come the `others`, operands of the source's other tasks, then `<eos>`, `=`, the operators.
+    """
+
+    name: str
+    operands: int
+    others: int
+
+    @property
+    def signature(self) -> Signature:
+        if self.name == "equation":
+            size = self.operands + self.others + 2 + len(OPERATORS)
+            return Signature((5,), size, size)
+        asks = self.name == "equals"
+        return Signature((2 + asks,), self.operands + asks, self.operands)
+
+    def rows(
+        self, a: Int[np.ndarray, "example"], b: Int[np.ndarray, "example"], operator: int
+    ) -> Int[np.ndarray, "example position"]:
+        """Each pair as a row of tokens; `operator` is a place in `OPERATORS`."""
+        if self.name == "equation":
+            eos = self.operands + self.others
+            columns = [eos, a, eos + 2 + operator, b, eos + 1]
+        else:
+            columns = [a, b, self.operands][: self.signature.inputs[0]]
+        return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int32)
