@@ -1,5 +1,6 @@
 """The transformer against NumPy, written once more from its formula, and what it sees of a task."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -26,18 +27,85 @@ def some(model: Transformer) -> TransformerNetwork:
 
 def plain(n: Any, x: np.ndarray, act: Any) -> np.ndarray:
     """Every position through every layer, as it is written in the papers."""
-    h = n.embed[x] + n.place
+    h = n.embed[x] + n.positions
     length = len(x)
     for b in n.blocks:
         q, k, v = (np.einsum("pr,rhc->hpc", h, w) for w in (b.query, b.key, b.value))
         scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
-        scores[:, *np.triu_indices(length, 1)] = -np.inf
+        if n.causal:
+            scores[:, *np.triu_indices(length, 1)] = -np.inf
         pattern = np.exp(scores - scores.max(-1, keepdims=True))
         pattern /= pattern.sum(-1, keepdims=True)
-        h = h + np.einsum("hpc,hcr->pr", pattern @ v, b.mix)
+        pattern = pattern if n.rate is None else n.rate * pattern + (1 - n.rate)
+        h = plain_norm(h + np.einsum("hpc,hcr->pr", pattern @ v, b.mix), b.after_attention)
         into, out = (0 if w is None else w for w in (b.into_bias, b.out_bias))
-        h = h + act(h @ b.into + into) @ b.out + out
+        h = plain_norm(h + act(h @ b.into + into) @ b.out + out, b.after_perceptron)
     return h[-1] @ n.unembed
+
+
+def plain_norm(h: np.ndarray, norm: Any) -> np.ndarray:
+    if norm is None:
+        return h
+    spread = np.sqrt(h.var(1, keepdims=True) + 1e-5)
+    return (h - h.mean(1, keepdims=True)) / spread * norm.scale + norm.shift
+
+
+OPTIONS = [
+    {},
+    {"norm": True, "positions": "sinusoidal", "bias": False},
+    {"causal": False, "attention_rate": 0.3},
+    {"causal": False, "norm": True, "attention_rate": 0.0},
+]
+# Of the five positions the first three have 1, 3 and 3 different beginnings.
+SPANS = Signature((5,), 8, 6, ((6, 7), (0, 3), (7, 8), (1, 4), (6, 7)))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_rows_that_share_equal_the_formula(options: Any, layers: int):
+    """Of 6 examples, that are fewer than the beginnings of most positions, and of 40."""
+    model = Transformer(layers, 6, 3, 5, **options)
+    shapes = jax.eval_shape(lambda: model.init(SPANS, 6, key=jr.key(0)))
+    random = np.random.default_rng(1)
+    network: Any = jax.tree.map(lambda w: random.normal(size=w.shape), shapes)
+    if (rate := options.get("attention_rate")) is not None:
+        network = dataclasses.replace(network, rate=np.float64(rate))
+    low, high = np.array(SPANS.spans).T
+    for count in (6, 40):
+        rows = random.integers(low, high, size=(count, 5))
+        expected = np.stack([plain(network, x, lambda x: np.maximum(x, 0)) for x in rows])
+        with jax.enable_x64(True):
+            found = jax.jit(lambda n, r: n.table(r))(network, jnp.asarray(rows))
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_conformance_of_every_kind(options: Any):
+    fr.testing.check_model(Transformer(2, 6, 3, 5, **options), SPANS, outputs=6)
+    fr.testing.check_model(Transformer(1, 6, 3, 5, **options), SPANS, outputs=6)
+
+
+def test_waves_and_the_rate_do_not_learn():
+    model = Transformer(2, 6, 3, 5, positions="sinusoidal", attention_rate=0.4)
+    network = model.init(SPANS, 6, key=jr.key(0))
+    weights, constants = fr.models.divide(network)
+    assert sorted(paths(constants)) == ["rate", "waves"]
+    assert weights.place is None
+    assert network.waves is not None
+    # sin and cos of the position, then of a tenth of it and so on
+    np.testing.assert_allclose(network.waves[2, :2], [np.sin(2), np.cos(2)], rtol=1e-6)
+    slow = 2 / 10_000 ** (2 / 6)
+    np.testing.assert_allclose(network.waves[2, 2:4], [np.sin(slow), np.cos(slow)], rtol=1e-6)
+
+
+def test_the_schemes_differ_where_the_sources_do():
+    wide, torch = (
+        Transformer(initial=s).init(SIGNATURE, 49, key=jr.key(0)) for s in ("wide", "pytorch")
+    )
+    assert np.std(wide.blocks[0].into) == pytest.approx(512**-0.5, rel=0.05)
+    assert np.std(torch.embed) == pytest.approx(1, rel=0.1)
+    assert np.abs(torch.blocks[0].out).max() == pytest.approx(512**-0.5, rel=0.01)
+    assert np.std(torch.unembed) == pytest.approx((3 * 128) ** -0.5, rel=0.05)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -91,7 +159,7 @@ def test_what_cannot_be_a_transformer_is_refused():
 
 def test_the_task_can_ask_with_an_equals_sign():
     pair, asks = (fr.tasks.ModularArithmetic(p=5, encoding=e) for e in ("pair", "equals"))
-    assert asks.signature == Signature((3,), 6, 5)
+    assert asks.signature == Signature((3,), 6, 5, ((0, 5), (0, 5), (5, 6)))
     splits = (jax.tree.leaves(task.split(3)) for task in (pair, asks))
     for one, other in zip(*splits, strict=True):
         if one.ndim == 2:

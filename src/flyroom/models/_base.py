@@ -43,10 +43,21 @@ class AbstractNetwork(eqx.Module):
         self, inputs: Shaped[Array, "example *input"], *, key: PRNGKeyArray | None = None
     ) -> Float[Array, "example output"]:
         """The logits of many examples: the map of `__call__`, unless rows can share more."""
+        ready = self.prepared()
+        if ready is not self:
+            return ready.table(inputs, key=key)
         if key is None:
             return jax.vmap(self)(inputs)
         keys = jax.random.split(key, inputs.shape[0])
         return jax.vmap(lambda x, k: self(x, key=k))(inputs, keys)
+
+    def prepared(self) -> Any:
+        """What has a `table` and needs no more weights: itself, unless there is work to be done.
+
+        While a network trains, examples go through it in parts. What does not depend on them is
+        done here, once for all parts. It has to be a pytree of arrays.
+        """
+        return self
 
     def activations(self, x: Shaped[Array, "..."]) -> dict[str, Array]:
         """Every named activation for one example.

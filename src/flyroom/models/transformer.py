@@ -1,20 +1,38 @@
+import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..spec import SpecError, leaf, shape
 from ..tasks import Signature
 from ..typing import AnyArray, FloatScalar
-from ._base import AbstractModel, AbstractNetwork, Tap
+from ._base import AbstractModel, AbstractNetwork, Tap, constant
+from ._shared import Shared
 from .activations import relu
 from .linear import linear
 
-Project = Callable[[AnyArray, Array], Array]
+_SCHEMES = ("width", "wide", "pytorch")
+
+
+class Norm(eqx.Module):
+    """Weights of a layer norm: what its values are multiplied by, and what is added."""
+
+    scale: Float[Array, "residual"]
+    shift: Float[Array, "residual"]
+
+    def __call__(self, x: Float[Array, "row residual"]) -> Float[Array, "row residual"]:
+        # Products with a vector of ones are faster sums than reductions are.
+        share = jnp.full((x.shape[-1], 1), 1 / x.shape[-1], x.dtype)
+        centred = x - x @ share
+        spread = jax.lax.rsqrt(centred**2 @ share + jnp.asarray(1e-5, x.dtype))
+        return centred * spread * self.scale[None] + self.shift[None]
 
 
 class Block(eqx.Module):
@@ -28,43 +46,8 @@ class Block(eqx.Module):
     into_bias: Float[Array, "neuron"] | None
     out: Float[Array, "neuron residual"]
     out_bias: Float[Array, "residual"] | None
-
-    def attend(
-        self,
-        project: Project,
-        asking: Int[Array, "query"],
-        places: Int[Array, "position"],
-        tap: Tap,
-    ) -> Float[Array, "query residual"]:
-        """What attention adds at the positions that ask, each of which sees none after it."""
-        queries = tap("query", project(self.query, asking))
-        keys = tap("key", project(self.key, places))
-        values = tap("value", project(self.value, places))
-        _, heads, channels = self.query.shape
-        # Products with a matrix of ones and zeros add up the channels of each head, and give every
-        # channel what its head has; sums along short axes take several times as long.
-        of_head = jnp.repeat(jnp.eye(heads, dtype=keys.dtype), channels, axis=0)
-        flat = jnp.stack([queries * keys[i : i + 1] for i in range(len(keys))], axis=1)
-        flat = flat.reshape(-1, heads * channels)
-        scores = (flat @ of_head).reshape(asking.shape[0], -1, heads) * channels**-0.5
-        seen = places[None, :, None] <= asking[:, None, None]
-        pattern = tap("pattern", jax.nn.softmax(jnp.where(seen, scores, -jnp.inf), axis=1))
-        spread = (pattern.reshape(-1, heads) @ of_head.T).reshape(*pattern.shape, channels)
-        shares = spread * values[None]
-        mixed = tap("mixed", functools.reduce(jnp.add, [shares[:, i] for i in range(len(keys))]))
-        flat = self.mix.reshape(-1, self.mix.shape[-1])
-        return tap("attention", _rows(mixed.reshape(mixed.shape[0], -1), flat))
-
-    def perceive(
-        self,
-        residual: Float[Array, "query residual"],
-        activation: Callable[[Array], Array],
-        tap: Tap,
-    ) -> Float[Array, "query residual"]:
-        """What the perceptron adds."""
-        before = tap("preactivation", _plus(_rows(residual, self.into), self.into_bias))
-        hidden = tap("hidden", activation(before))
-        return tap("perceptron", _plus(_rows(hidden, self.out), self.out_bias))
+    after_attention: Norm | None
+    after_perceptron: Norm | None
 
 
 class TransformerNetwork(AbstractNetwork):
@@ -75,54 +58,89 @@ class TransformerNetwork(AbstractNetwork):
     """
 
     embed: Float[Array, "token residual"]
-    place: Float[Array, "position residual"]
+    place: Float[Array, "position residual"] | None
     blocks: tuple[Block, ...]
     unembed: Float[Array, "residual class"]
+    waves: Float[Array, "position residual"] | None = constant(default=None)
+    rate: Float[Array, ""] | None = constant(default=None)
     activation: Callable[[Array], Array] = shape(relu)
+    causal: bool = shape(True)
+    spans: tuple[tuple[int, int], ...] = shape(())
+
+    @property
+    def positions(self) -> Float[AnyArray, "position residual"]:
+        """What is added to the embedding of a token at every position."""
+        found = self.waves if self.place is None else self.place
+        assert found is not None
+        return found
 
     def forward(
         self, x: Int[Array, "position"], tap: Tap, key: PRNGKeyArray | None
     ) -> Float[Array, "output"]:
         del key
         places = jnp.arange(x.shape[0])
-        # What every token is at every position. No example is in it, so that what the first layer
-        # makes of it is computed once for all examples, which look up their rows.
-        table = jnp.asarray(self.embed[None] + self.place[: x.shape[0], None])
-        residual = tap("embedding", table[places, x])
-
-        def looked_up(weight: AnyArray, who: Array) -> Array:
-            made = table @ weight.reshape(weight.shape[0], -1)
-            return made[who, x[who]].reshape(-1, *weight.shape[1:])
-
+        embedded = jnp.asarray(self.embed)[x] + jnp.asarray(self.positions)[: x.shape[0]]
+        residual = tap("embedding", embedded)
         for number, block in enumerate(self.blocks):
 
             def named(name: str, value: Array, number: int = number) -> Array:
                 return tap(f"{name}_{number}", value)
 
-            def projected(weight: AnyArray, who: Array, residual: Array = residual) -> Array:
-                made = _rows(residual[who], weight.reshape(weight.shape[0], -1))
-                return made.reshape(-1, *weight.shape[1:])
-
             # Only what reaches the answer is computed: in the last layer one position asks.
             asking = places[-1:] if number == len(self.blocks) - 1 else places
-            project = looked_up if number == 0 else projected
-            residual = residual[asking] + block.attend(project, asking, places, named)
-            residual = named(
-                "residual", residual + block.perceive(residual, self.activation, named)
-            )
+            added = self._attend(block, residual, asking, places, named)
+            residual = normed(residual[asking] + added, block.after_attention)
+            total = residual + self._perceive(block, residual, named)
+            residual = named("residual", normed(total, block.after_perceptron))
         return tap("logits", linear(residual[-1], self.unembed))
 
+    def _attend(
+        self,
+        block: Block,
+        residual: Float[Array, "position residual"],
+        asking: Int[Array, "query"],
+        places: Int[Array, "position"],
+        tap: Tap,
+    ) -> Float[Array, "query residual"]:
+        """What attention adds at the positions that ask; if causal, each sees none after it."""
+        queries = tap("query", jnp.einsum("qr,rhc->qhc", residual[asking], block.query))
+        keys = tap("key", jnp.einsum("kr,rhc->khc", residual, block.key))
+        values = tap("value", jnp.einsum("kr,rhc->khc", residual, block.value))
+        scores = jnp.einsum("qhc,khc->qkh", queries, keys) * queries.shape[-1] ** -0.5
+        if self.causal:
+            seen = places[None, :, None] <= asking[:, None, None]
+            scores = jnp.where(seen, scores, -jnp.inf)
+        pattern = jax.nn.softmax(scores, axis=1)
+        if self.rate is not None:
+            pattern = self.rate * pattern + (1 - self.rate)
+        pattern = tap("pattern", pattern)
+        mixed = tap("mixed", jnp.einsum("qkh,khc->qhc", pattern, values))
+        return tap("attention", jnp.einsum("qhc,hcr->qr", mixed, block.mix))
 
-def _rows(x: Float[Array, "row input"], w: Float[AnyArray, "input output"]) -> Array:
-    return jax.vmap(linear, (0, None))(x, w)
+    def _perceive(
+        self, block: Block, residual: Float[Array, "query residual"], tap: Tap
+    ) -> Float[Array, "query residual"]:
+        """What the perceptron adds."""
+        before = tap("preactivation", plus(residual @ block.into, block.into_bias))
+        hidden = tap("hidden", self.activation(before))
+        return tap("perceptron", plus(hidden @ block.out, block.out_bias))
+
+    def prepared(self) -> Shared:
+        return Shared.of(self)
 
 
-def _plus(x: Float[Array, "row unit"], bias: Float[AnyArray, "unit"] | None) -> Array:
+def plus(x: Float[Array, "row unit"], bias: Float[AnyArray, "unit"] | None) -> Array:
+    """With a bias, if there is one."""
     return x if bias is None else x + bias[None]
 
 
+def normed(x: Float[Array, "row unit"], norm: Norm | None) -> Array:
+    """Through a layer norm, if there is one."""
+    return x if norm is None else norm(x)
+
+
 class Transformer(AbstractModel):
-    r"""A decoder without layer norm that reads tokens and answers at the last one.
+    r"""A decoder that reads tokens and answers at the last one.
 
     Every layer adds \(\sum_h \mathrm{softmax}(q_h k_h^\top / \sqrt{c})\, v_h\, O_h\), over the
     positions up to its own, and then a perceptron of one hidden layer, to the residual.
@@ -133,9 +151,16 @@ class Transformer(AbstractModel):
         heads: of attention, in each layer; they share the width.
         neurons: of the perceptron in each layer.
         bias: whether perceptrons have biases, which begin at zero.
+        norm: whether the residual goes through a layer norm after each of the two sums.
+        positions: `"learned"`, or `"sinusoidal"` for waves that do not learn.
+        causal: whether a position sees only those up to its own; otherwise all.
         activation: what a neuron does.
-        init_scale: multiplies every initial weight. Without it they are normal of variance
-            `1/width`, those of the unembedding of `1/classes`.
+        initial: scheme of the initial weights. `"width"`: normal of variance `1/width`, those of
+            the unembedding of `1/classes`; `"wide"`: the same, but `1/neurons` into the perceptron;
+            `"pytorch"`: uniform within \(1/\sqrt{\text{fan-in}}\), embeddings of variance 1.
+        init_scale: multiplies every initial weight.
+        attention_rate: \(\alpha\) in \(\alpha\,\mathrm{softmax} + (1 - \alpha)\), between attention
+            and a plain sum; `None` is 1.
 
     Example:
         >>> import flyroom as fr
@@ -143,7 +168,8 @@ class Transformer(AbstractModel):
         >>> model = fr.models.Transformer(width=128, heads=4, neurons=512)
         >>> experiment = fr.Experiment(task, model)
 
-    Source: Nanda et al. 2023, arXiv:2301.05217.
+    Source: Nanda et al. 2023, arXiv:2301.05217; with norms and waves: Power et al. 2022,
+    arXiv:2201.02177; attention rate: Zhong et al. 2023, arXiv:2306.17844.
     """
 
     layers: int = shape(1, minimum=1)
@@ -151,8 +177,13 @@ class Transformer(AbstractModel):
     heads: int = shape(4, minimum=1)
     neurons: int = shape(512, minimum=1)
     bias: bool = shape(True)
+    norm: bool = shape(False)
+    positions: str = shape("learned", options=("learned", "sinusoidal"))
+    causal: bool = shape(True)
     activation: Callable[[Array], Array] = shape(relu, room="models")
+    initial: str = shape("width", options=_SCHEMES)
     init_scale: FloatScalar = leaf(1.0, minimum=0, initial=True)
+    attention_rate: FloatScalar | None = leaf(None, minimum=0, maximum=1)
 
     def __check_init__(self) -> None:
         if self.width % self.heads:
@@ -163,30 +194,63 @@ class Transformer(AbstractModel):
     def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> TransformerNetwork:
         if signature.tokens is None:
             raise SpecError("Transformer reads tokens; the task gives real vectors. Use MLP.")
-        width, heads, channels = self.width, self.heads, self.width // self.heads
-
-        def draw(key: PRNGKeyArray, *size: int, spread: int = width) -> Float[Array, "..."]:
-            return jnp.float32(self.init_scale) * jr.normal(key, size, jnp.float32) * spread**-0.5
-
-        def block(key: PRNGKeyArray) -> Block:
-            keys = jr.split(key, 6)
-            query, keyed, value = (draw(k, width, heads, channels) for k in keys[:3])
-            return Block(
-                query=query,
-                key=keyed,
-                value=value,
-                mix=draw(keys[3], heads, channels, width),
-                into=draw(keys[4], width, self.neurons),
-                into_bias=jnp.zeros(self.neurons, jnp.float32) if self.bias else None,
-                out=draw(keys[5], self.neurons, width),
-                out_bias=jnp.zeros(width, jnp.float32) if self.bias else None,
-            )
-
         k_embed, k_place, k_blocks, k_unembed = jr.split(key, 4)
-        return TransformerNetwork(
-            embed=draw(k_embed, signature.tokens, width),
-            place=draw(k_place, *signature.inputs, width),
-            blocks=tuple(block(k) for k in jr.split(k_blocks, self.layers)),
-            unembed=draw(k_unembed, width, outputs, spread=outputs),
+        width, length = self.width, *signature.inputs
+        # Its rows are looked up, so that an embedding has one input.
+        spread = 1 if self.initial == "pytorch" else width
+        learned = self.positions == "learned"
+        network = TransformerNetwork(
+            embed=self._normal(k_embed, (signature.tokens, width), spread),
+            place=self._normal(k_place, (length, width), spread) if learned else None,
+            blocks=tuple(self._block(k) for k in jr.split(k_blocks, self.layers)),
+            unembed=self._draw(k_unembed, (width, outputs), width, outputs),
+            waves=None if learned else jnp.asarray(_waves(length, width)),
             activation=self.activation,
+            causal=self.causal,
+            spans=signature.spans or ((0, signature.tokens),) * length,
         )
+        return self.bind(network)
+
+    def bind(self, network: TransformerNetwork) -> TransformerNetwork:
+        if self.attention_rate is None:
+            return network
+        rate = jnp.asarray(self.attention_rate, network.embed.dtype)
+        return dataclasses.replace(network, rate=rate)
+
+    def _block(self, key: PRNGKeyArray) -> Block:
+        width, heads, neurons = self.width, self.heads, self.neurons
+        keys = jr.split(key, 6)
+        split = (width, heads, width // heads)
+        query, keyed, value = (self._draw(k, split, width, width) for k in keys[:3])
+        wide = neurons if self.initial == "wide" else width
+        ones, zeros = jnp.ones(width, jnp.float32), jnp.zeros(width, jnp.float32)
+        return Block(
+            query=query,
+            key=keyed,
+            value=value,
+            mix=self._draw(keys[3], (*split[1:], width), width, width),
+            into=self._draw(keys[4], (width, neurons), width, wide),
+            into_bias=jnp.zeros(neurons, jnp.float32) if self.bias else None,
+            out=self._draw(keys[5], (neurons, width), neurons, width),
+            out_bias=zeros if self.bias else None,
+            after_attention=Norm(ones, zeros) if self.norm else None,
+            after_perceptron=Norm(ones, zeros) if self.norm else None,
+        )
+
+    def _draw(self, key: PRNGKeyArray, size: tuple[int, ...], fan_in: int, spread: int) -> Any:
+        """A matrix: uniform by its fan-in as in PyTorch, or normal of variance `1/spread`."""
+        if self.initial != "pytorch":
+            return self._normal(key, size, spread)
+        bound = fan_in**-0.5
+        return jnp.float32(self.init_scale) * jr.uniform(key, size, jnp.float32, -bound, bound)
+
+    def _normal(self, key: PRNGKeyArray, size: tuple[int, ...], spread: int) -> Any:
+        return jnp.float32(self.init_scale) * jr.normal(key, size, jnp.float32) * spread**-0.5
+
+
+@functools.cache
+def _waves(length: int, width: int) -> Float[np.ndarray, "position residual"]:
+    """Sines and cosines of ever longer waves, in turn."""
+    column = np.arange(width)
+    angle = np.arange(length)[:, None] / 10_000.0 ** ((column - column % 2) / width)
+    return np.where(column % 2 == 0, np.sin(angle), np.cos(angle)).astype(np.float32)

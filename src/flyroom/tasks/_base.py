@@ -16,11 +16,13 @@ class Signature(NamedTuple):
         inputs: the shape of one input.
         tokens: how many different tokens there are, or `None` if inputs are real vectors.
         classes: how many different labels there are.
+        spans: the first token that can stand at each position and one past the last; any if `None`.
     """
 
     inputs: tuple[int, ...]
     tokens: int | None
     classes: int
+    spans: tuple[tuple[int, int], ...] | None = None
 
 
 class Examples(eqx.Module):
@@ -129,9 +131,12 @@ def check_split(task: AbstractTask, split: Split) -> None:
             )
         if signature.tokens is None:
             continue
-        low, high = int(rows.inputs.min()), int(rows.inputs.max())
-        if low < 0 or high >= signature.tokens:
-            raise SpecError(
-                f"{name}: {side} tokens run from {low} to {high}; "
-                f"allowed: 0 to {signature.tokens - 1}."
-            )
+        spans = signature.spans or ((0, signature.tokens),) * rows.inputs.shape[1]
+        for position, (first, end) in enumerate(spans):
+            column = rows.inputs[:, position]
+            low, high = int(column.min()), int(column.max())
+            if low < first or high >= end:
+                raise SpecError(
+                    f"{name}: {side} tokens at position {position} run from {low} to {high}; "
+                    f"allowed: {first} to {end - 1}."
+                )

@@ -39,28 +39,33 @@ OTHER = OPERATORS.index("copy")
 class Encoding(NamedTuple):
     """A way to write pairs of `operands` different things, whose tokens are their numbers.
 
-    Next come the `others`, operands of the source's other tasks, then `<eos>`, `=`, the operators.
+    Next come the `others`, operands of the source's other tasks, then `<eos>`, `=`, the operators,
+    of which `operator` is the place in `OPERATORS`.
     """
 
     name: str
     operands: int
     others: int
+    operator: int
 
     @property
     def signature(self) -> Signature:
+        n, asks = self.operands, self.name == "equals"
         if self.name == "equation":
-            size = self.operands + self.others + 2 + len(OPERATORS)
-            return Signature((5,), size, size)
-        asks = self.name == "equals"
-        return Signature((2 + asks,), self.operands + asks, self.operands)
+            eos, size = n + self.others, n + self.others + 2 + len(OPERATORS)
+            op = eos + 2 + self.operator
+            spans = ((eos, eos + 1), (0, n), (op, op + 1), (0, n), (eos + 1, eos + 2))
+            return Signature((5,), size, size, spans)
+        spans = ((0, n), (0, n), (n, n + 1))[: 2 + asks]
+        return Signature((2 + asks,), n + asks, n, spans)
 
     def rows(
-        self, a: Int[np.ndarray, "example"], b: Int[np.ndarray, "example"], operator: int
+        self, a: Int[np.ndarray, "example"], b: Int[np.ndarray, "example"]
     ) -> Int[np.ndarray, "example position"]:
-        """Each pair as a row of tokens; `operator` is a place in `OPERATORS`."""
+        """Each pair as a row of tokens."""
         if self.name == "equation":
             eos = self.operands + self.others
-            columns = [eos, a, eos + 2 + operator, b, eos + 1]
+            columns = [eos, a, eos + 2 + self.operator, b, eos + 1]
         else:
             columns = [a, b, self.operands][: self.signature.inputs[0]]
         return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int32)

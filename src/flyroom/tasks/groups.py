@@ -52,9 +52,10 @@ class GroupOperation(AbstractTable):
             labels = product[labels, inverse[a]]
         elif self.operation == "a b a":
             labels = product[labels, a]
-        inputs = self._encoding.rows(a, b, OPERATORS.index(self.operation))
+        inputs = self._encoding.rows(a, b)
         return inputs, labels.astype(np.int32)
 
     @property
     def _encoding(self) -> Encoding:
-        return Encoding(self.encoding, math.factorial(self.degree), RESIDUES)
+        operator = OPERATORS.index(self.operation)
+        return Encoding(self.encoding, math.factorial(self.degree), RESIDUES, operator)

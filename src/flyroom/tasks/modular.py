@@ -1,3 +1,4 @@
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,6 +8,8 @@ from ..spec import SpecError, host, shape
 from ._base import AbstractTable, Signature
 from ._expression import evaluate
 from ._vocabulary import ENCODINGS, MODULAR, OTHER, PERMUTATIONS, Encoding
+
+Operation = str | Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class ModularArithmetic(AbstractTable):
@@ -44,7 +47,7 @@ class ModularArithmetic(AbstractTable):
     """
 
     p: int = shape(97, minimum=2)
-    operation: str | Callable[[np.ndarray, np.ndarray], np.ndarray] = host("a + b", room=None)
+    operation: Operation = host("a + b", room=None)
     ordered: bool = host(True)
     train_fraction: float = host(0.4, above=0, below=1)
     train_count: int | None = host(None, minimum=1)
@@ -56,7 +59,7 @@ class ModularArithmetic(AbstractTable):
 
     def table(self) -> tuple[Int[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
-        labels, defined = self._labels(a, b)
+        labels, defined = _answers(self.operation, self.p, a, b)
         if not defined.any():
             raise SpecError(
                 f"ModularArithmetic.operation: `{self.operation}` modulo {self.p} is defined for "
@@ -72,31 +75,38 @@ class ModularArithmetic(AbstractTable):
                     "Use ordered=True."
                 )
             keep = defined & (a <= b)
-        inputs = self._encoding.rows(a, b, self._operator(a, b, labels, defined))
+        inputs = self._encoding.rows(a, b)
         return inputs[keep], labels[keep].astype(np.int32)
 
     @property
     def _encoding(self) -> Encoding:
-        return Encoding(self.encoding, self.p, PERMUTATIONS)
-
-    def _operator(
-        self, a: np.ndarray, b: np.ndarray, labels: np.ndarray, defined: np.ndarray
-    ) -> int:
-        """The first operator of the source that does the same to every pair, however written."""
         # The other encodings write no operator, and need not look for it.
-        for number, text in enumerate(MODULAR if self.encoding == "equation" else ()):
-            known, where = evaluate(text, a, b, self.p)
-            if np.array_equal(where, defined) and np.array_equal(known[where], labels[where]):
-                return number
-        return OTHER
+        operator = _operator(self.operation, self.p) if self.encoding == "equation" else OTHER
+        return Encoding(self.encoding, self.p, PERMUTATIONS, operator)
 
-    def _labels(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if isinstance(self.operation, str):
-            return evaluate(self.operation, a, b, self.p)
-        labels = np.asarray(self.operation(a, b))
-        if labels.dtype.kind not in "iu" or labels.shape != a.shape:
-            raise SpecError(
-                f"ModularArithmetic.operation: the function gave {labels.dtype} of shape "
-                f"{labels.shape}; allowed: whole numbers of shape {a.shape}, one for each pair."
-            )
-        return labels % self.p, np.ones(len(a), bool)
+
+def _answers(
+    operation: Operation, p: int, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The result for every pair, and where there is one."""
+    if isinstance(operation, str):
+        return evaluate(operation, a, b, p)
+    labels = np.asarray(operation(a, b))
+    if labels.dtype.kind not in "iu" or labels.shape != a.shape:
+        raise SpecError(
+            f"ModularArithmetic.operation: the function gave {labels.dtype} of shape "
+            f"{labels.shape}; allowed: whole numbers of shape {a.shape}, one for each pair."
+        )
+    return labels % p, np.ones(len(a), bool)
+
+
+@functools.cache
+def _operator(operation: Operation, p: int) -> int:
+    """The first operator of the source that does the same to every pair, however written."""
+    a, b = np.divmod(np.arange(p**2), p)
+    labels, defined = _answers(operation, p, a, b)
+    for number, text in enumerate(MODULAR):
+        known, where = evaluate(text, a, b, p)
+        if np.array_equal(where, defined) and np.array_equal(known[where], labels[where]):
+            return number
+    return OTHER

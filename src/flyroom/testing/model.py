@@ -62,7 +62,9 @@ def _inputs(signature: Signature) -> Shaped[np.ndarray, "example *input"]:
     random, size = np.random.default_rng(0), (_ROWS, *signature.inputs)
     if signature.tokens is None:
         return random.choice(np.array([-1.0, 1.0], np.float32), size)
-    return random.integers(signature.tokens, size=size).astype(np.int32)
+    spans = signature.spans or ((0, signature.tokens),) * signature.inputs[0]
+    low, high = np.array(spans).T
+    return random.integers(low, high, size=size).astype(np.int32)
 
 
 def _check_weights(name: str, network: AbstractNetwork) -> None:

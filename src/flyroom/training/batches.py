@@ -34,6 +34,7 @@ def batch(rows: Examples, order: Int[Array, "row"], first: Int[Array, ""], size:
 
 
 def slope(
+    prepare: Callable[[Any], Any],
     share: Callable[[Any, Examples, int | Array], Float[Array, ""]],
     params: Any,
     rows: Examples,
@@ -44,19 +45,24 @@ def slope(
     The activations of one part stay in a core's cache, where those of all rows may not.
 
     Args:
-        share: what some rows add to the sum, given the number of their part.
+        prepare: what is made of the parameters once for all parts.
+        share: what some rows add to the sum, given what was prepared and the number of their part.
         params: where the gradient is taken.
         rows: all of them, a multiple of `parts`.
         parts: how many there are.
     """
+    ready, back = jax.vjp(prepare, params)
+    of_part = jax.value_and_grad(share)
     if parts == 1:
-        return jax.value_and_grad(share)(params, rows, 0)
+        value, gradient = of_part(ready, rows, 0)
+        return value, *back(gradient)
     cut = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), rows)
-    start = jax.value_and_grad(share)(params, jax.tree.map(lambda x: x[0], cut), 0)
+    start = of_part(ready, jax.tree.map(lambda x: x[0], cut), 0)
 
     def add(total: tuple[Array, Any], part: tuple[Array, Examples]) -> tuple[Any, None]:
         number, rows = part
-        return jax.tree.map(jnp.add, total, jax.value_and_grad(share)(params, rows, number)), None
+        return jax.tree.map(jnp.add, total, of_part(ready, rows, number)), None
 
     others = (jnp.arange(1, parts), jax.tree.map(lambda x: x[1:], cut))
-    return jax.lax.scan(add, start, others)[0]
+    value, gradient = jax.lax.scan(add, start, others)[0]
+    return value, *back(gradient)

@@ -110,19 +110,21 @@ def advance(
         params: Any  # to Optax any pytree is one of parameters
         params, constants = divide(state.network)
 
-        def share(params: Any, rows: Examples, part: int | Array = 0) -> Float[Array, ""]:
-            network = eqx.combine(params, constants)
-            logits = network.table(rows.inputs, key=jr.fold_in(inside, part))
+        def prepare(params: Any) -> Any:
+            return eqx.combine(params, constants).prepared()
+
+        def share(ready: Any, rows: Examples, part: int | Array = 0) -> Float[Array, ""]:
+            logits = ready.table(rows.inputs, key=jr.fold_in(inside, part))
             losses = jax.vmap(nouns.loss)(logits, rows.labels)
             return jnp.sum(losses.astype(total.dtype) * rows.weights) / total
 
         at = nouns.optimizer.perturbed(params, around)
-        value, gradient = slope(share, at, rows, parts)
+        value, gradient = slope(prepare, share, at, rows, parts)
         # Optax raises a traced decay rate to an integer power, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"):
             updates, moments = optimizer.update(
                 gradient, state.optimizer, params, key=outside,
-                value=value, grad=gradient, value_fn=lambda params: share(params, rows),
+                value=value, grad=gradient, value_fn=lambda params: share(prepare(params), rows),
             )  # fmt: skip
         learned: Any = optax.apply_updates(params, updates)
         network = eqx.combine(learned, constants)
