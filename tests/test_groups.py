@@ -211,12 +211,14 @@ def test_encodings_write_the_same_pairs(task: AbstractTable):
 
 
 def test_both_kinds_of_equation_have_the_239_tokens_of_the_source():
-    expected = Signature((5,), 239, 239)
     modular, group = (
         ModularArithmetic(p=P, encoding="equation"),
         GroupOperation(degree=5, encoding="equation"),
     )
-    assert modular.signature == group.signature == expected
+    spans = ((217, 218), (0, 97), (219, 220), (0, 97), (218, 219))
+    assert modular.signature == Signature((5,), 239, 239, spans)
+    spans = ((217, 218), (0, 120), (233, 234), (0, 120), (218, 219))
+    assert group.signature == Signature((5,), 239, 239, spans)
     # <eos>, = and the operators are the same tokens in both; the operands differ.
     assert modular.table()[0][0, [0, 4]].tolist() == group.table()[0][0, [0, 4]].tolist()
     assert ModularArithmetic(p=5, encoding="equation").signature.tokens == 239 - 97 + 5

@@ -290,7 +290,10 @@ def test_a_right_task_passes():
     [
         (Mine(labels=(0, 3, 1)), "training labels run from 0 to 3; allowed: 0 to 2"),
         (Mine(labels=(0, 1, -1)), "test labels run from -1 to -1; allowed: 0 to 2"),
-        (Mine(inputs=((0, 3), (1, 1), (2, 2))), "training tokens run from 0 to 3; allowed: 0 to 2"),
+        (
+            Mine(inputs=((0, 3), (1, 1), (2, 2))),
+            "training tokens at position 1 run from 1 to 3; allowed: 0 to 2",
+        ),
         (Mine(inputs=((0,), (1,), (2,))), r"one training input has shape \(1,\); its .* \(2,\)"),
         (Mine(tests=0), "the test side of the split is empty"),
         (Mine(tests=3), "the training side of the split is empty"),

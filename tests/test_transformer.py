@@ -1,6 +1,5 @@
 """The transformer against NumPy, written once more from its formula, and what it sees of a task."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -68,8 +67,6 @@ def test_rows_that_share_equal_the_formula(options: Any, layers: int):
     shapes = jax.eval_shape(lambda: model.init(SPANS, 6, key=jr.key(0)))
     random = np.random.default_rng(1)
     network: Any = jax.tree.map(lambda w: random.normal(size=w.shape), shapes)
-    if (rate := options.get("attention_rate")) is not None:
-        network = dataclasses.replace(network, rate=np.float64(rate))
     low, high = np.array(SPANS.spans).T
     for count in (6, 40):
         rows = random.integers(low, high, size=(count, 5))

@@ -17,6 +17,7 @@ class Verdict(enum.StrEnum):
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     NOT_ENOUGH = "not enough runs to say"
+    NOT_RUN = "full size not run"
     RAISED = "raised an error"
 
 
@@ -73,6 +74,7 @@ class Claim:
         needs: with fewer runs than this there is no verdict.
         units: of the number.
         judge: what finds the number in the datasets of a study, by label.
+        at: the only size of the study at which it can be judged, if there is but one.
     """
 
     id: str
@@ -83,13 +85,16 @@ class Claim:
     needs: int
     units: str
     judge: Judge
+    at: str | None = None
 
     def band(self, runs: int) -> Band:
         """The band that is meant for so many runs; the one for the fewest if they are too few."""
         return self.bands[max((n for n in self.bands if n <= runs), default=min(self.bands))]
 
-    def answer(self, data: Data) -> Answer:
+    def answer(self, data: Data, size: str | None = None) -> Answer:
         """Finds the number and judges it. An error in the claim's function becomes a verdict."""
+        if size is not None and self.at not in (None, size):
+            return Answer(self, Verdict.NOT_RUN, None)
         try:
             finding = self.judge(data)
         except Exception:

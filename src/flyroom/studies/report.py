@@ -25,6 +25,7 @@ _COLORS = {
     Verdict.NOT_REPRODUCED: "test",
     Verdict.RAISED: "test",
     Verdict.NOT_ENOUGH: "quiet",
+    Verdict.NOT_RUN: "quiet",
 }
 _VERSIONS = ("flyroom", "revision", "jax", "jaxlib", "numpy", "python")
 

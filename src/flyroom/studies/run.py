@@ -99,12 +99,12 @@ def run(
         finished = _finished(sweep, path)
         data[label] = results.open(path) if finished else _train(sweep, path, machine)
         seconds += 0.0 if finished else time.monotonic() - began
-    return Outcome(study, size, data, judge(study, data), seconds)
+    return Outcome(study, size, data, judge(study, data, size), seconds)
 
 
-def judge(study: Study, data: dict[str, xr.Dataset]) -> list[Answer]:
-    """The verdict on every claim of a study, from datasets by label."""
-    return [claim.answer(data) for claim in study.claims]
+def judge(study: Study, data: dict[str, xr.Dataset], size: str | None = None) -> list[Answer]:
+    """The verdict on every claim of a study, from datasets by label of one size."""
+    return [claim.answer(data, size) for claim in study.claims]
 
 
 def _finished(sweep: Sweep, path: Path) -> bool:

@@ -69,6 +69,7 @@ class Study:
         band: Band | Mapping[int, Band],
         needs: int = 1,
         units: str = "1",
+        at: str | None = None,
     ) -> Callable[[Judge], Judge]:
         """Adds the claim that the decorated function judges.
 
@@ -82,19 +83,23 @@ class Study:
                 they are meant.
             needs: with fewer runs than this there is no verdict.
             units: of the number.
+            at: the only size at which it can be judged; at others the report says that it was not
+                run.
 
         Raises:
             SpecError: the study has a claim of that name, or the band is empty.
         """
         if id in [claim.id for claim in self.claims]:
             raise SpecError(f"{self.name}: there are two claims named `{id}`.")
+        if at is not None:
+            self.at(at)
         bands = dict(band) if isinstance(band, Mapping) else {needs: band}
         for low, high in bands.values():
             if not low <= high:
                 raise SpecError(f"{self.name}, claim {id}: nothing is between {low} and {high}.")
 
         def add(judge: Judge) -> Judge:
-            claim = Claim(id, statement, published, source, bands, needs, units, judge)
+            claim = Claim(id, statement, published, source, bands, needs, units, judge, at)
             self.claims.append(claim)
             return judge
 

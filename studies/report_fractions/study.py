@@ -1,0 +1,189 @@
+"""Does the simple transformer of the course report grok where, and only where, the report says?"""
+
+import numpy as np
+
+import flyroom as fr
+from flyroom.studies import Finding, Study, Sweep, curves, median
+
+REPORT = "arXiv:2412.10898"
+FRACTION = "task.train_fraction"
+
+experiment = fr.spec.replace(
+    fr.recipes.report_mod97(), {"schedule": fr.Schedule(per_octave=16, every=200)}
+)
+done = fr.Reaches("test_accuracy", 1.0, records=3)
+
+
+def until_done(fraction: float, steps: int, seeds: int) -> Sweep:
+    """Runs at one fraction, until every test example is answered rightly."""
+    values = {FRACTION: fraction, "steps": steps, "stop": (done,)}
+    return Sweep(fr.spec.replace(experiment, values), {"seed": range(seeds)})
+
+
+def plain(recipe: fr.Experiment, fractions: list[float], steps: int, seeds: int) -> Sweep:
+    """A network that does not grok, with its inputs as numbers."""
+    values = {"steps": steps, "schedule": fr.Schedule(per_octave=16)}
+    over = {FRACTION: fractions, "seed": range(seeds)}
+    return Sweep(fr.spec.replace(recipe, values), over)
+
+
+def power(steps: int, fractions: list[float], seeds: int) -> Sweep:
+    """The two-layer transformer in the encoding of its source."""
+    recipe = fr.recipes.power_mod97()
+    values = {"steps": steps, "schedule": fr.Schedule(per_octave=8), "stop": (done,)}
+    return Sweep(fr.spec.replace(recipe, values), {FRACTION: fractions, "seed": range(seeds)})
+
+
+MLP, LSTM = fr.recipes.report_mlp(), fr.recipes.report_lstm()
+study = Study(
+    name="report_fractions",
+    question=(
+        "From which share of the addition table does a simple transformer generalise, how late, "
+        "and do a perceptron and an LSTM do so at all?"
+    ),
+    source=f"course report {REPORT}",
+    sweeps={
+        "quick": {
+            "low": until_done(0.15, 25_000, 1),
+            "middle": until_done(0.30, 15_000, 2),
+            "high": until_done(0.45, 4000, 2),
+            "mlp": plain(MLP, [0.15, 0.30, 0.45], 3000, 1),
+            "lstm": plain(LSTM, [0.45], 10_000, 2),
+        },
+        "full": {
+            "low": until_done(0.15, 25_000, 8),
+            "middle": until_done(0.30, 25_000, 8),
+            "high": until_done(0.45, 25_000, 8),
+            "mlp": plain(MLP, [0.15, 0.30, 0.45], 20_000, 3),
+            "lstm": plain(LSTM, [0.30, 0.45, 0.60], 100_000, 3),
+            "power": power(60_000, [0.05, 0.3, 0.45, 0.6, 0.75, 0.9], 3),
+        },
+    },
+)
+
+
+@study.claim(
+    "R2-low",
+    "highest test accuracy within 25,000 steps when 15 % of the pairs are trained on",
+    "close to 0",
+    f"{REPORT}, figure 2",
+    band=(0.0, 0.05),
+)
+def low(data):
+    found = data["low"].test_accuracy.max("step").values
+    return Finding(float(found.max()), None, found.size)
+
+
+@study.claim(
+    "R2-mem",
+    "median step at which 30 % are memorised (training accuracy 0.99)",
+    "≈ 200",
+    f"{REPORT}, figure 2",
+    band=(100, 400),
+    units="steps",
+)
+def memorised(data):
+    return median(fr.measures.memorization_step(data["middle"]))
+
+
+@study.claim(
+    "R2-gen",
+    "median step at which test accuracy is 0.99 with 30 %",
+    "9,100 (text), 8,300 (figure)",
+    f"{REPORT}, figure 2",
+    band=(4000, 15_000),
+    units="steps",
+)
+def generalised(data):
+    return median(fr.measures.generalization_step(data["middle"]))
+
+
+@study.claim(
+    "R2-high",
+    "median step at which test accuracy is 0.99 with 45 %",
+    "a short delay",
+    f"{REPORT}, figure 2",
+    band=(400, 3000),
+    units="steps",
+)
+def high(data):
+    return median(fr.measures.generalization_step(data["high"]))
+
+
+@study.claim(
+    "R6-slope",
+    "slope of log steps to generalise against log fraction, from 30 to 45 %",
+    "negative: ≈ 9,000 at 0.3, 1,000 to 2,000 at 0.45",
+    f"{REPORT}, figure 7",
+    band=(-np.inf, -1.0),
+    needs=2,
+)
+def slope(data):
+    times = [fr.measures.generalization_step(data[k]).values for k in ("middle", "high")]
+    early, late = (float(np.median(np.where(np.isnan(t), np.inf, t))) for t in times)
+    value = np.log(late / early) / np.log(0.45 / 0.30)
+    return Finding(float(value), None, sum(t.size for t in times))
+
+
+@study.claim(
+    "R3",
+    "highest training accuracy of the perceptron on numbers at any fraction",
+    "below 1 after 20,000 steps",
+    f"{REPORT}, figures 3 and 8",
+    band=(0.0, 0.999),
+)
+def perceptron(data):
+    found = data["mlp"]
+    late = int(fr.measures.generalization_step(found, 0.5).notnull().sum())
+    note = f"{late} of {found.sizes['run']} reach test accuracy 0.5"
+    best = found.train_accuracy.max("step").values
+    return Finding(float(best.max()), None, best.size, note=note)
+
+
+@study.claim(
+    "R4",
+    "largest rise of the LSTM's test accuracy after its training accuracy was 0.5",
+    "no delayed jump",
+    f"{REPORT}, figure 4",
+    band=(0.0, 0.5),
+)
+def recurrent(data):
+    found = data["lstm"]
+    began = fr.measures.memorization_step(found, 0.5)
+    test = found.test_accuracy
+    after = test.where(found.step >= began)
+    rise = (after.max("step") - after.min("step")).fillna(0).values
+    note = f"training accuracy at the end {found.train_accuracy.isel(step=-1).values.round(2)}"
+    return Finding(float(rise.max()), None, rise.size, note=note)
+
+
+@study.claim(
+    "R1",
+    "highest test accuracy of the two-layer transformer with 30 % in the steps in which 60 % "
+    "reaches 0.99",
+    "rises from about 40 % on",
+    f"{REPORT}, figure 1",
+    band=(0.0, 0.2),
+    at="full",
+)
+def encoded(data):
+    runs = data["power"]
+    fraction = runs[FRACTION].values
+    times = fr.measures.generalization_step(runs)
+    budget = float(np.nanmedian(times.values[fraction == 0.6]))
+    seen = runs.isel(run=fraction == 0.3).test_accuracy.sel(step=slice(0, budget)).max("step")
+    return Finding(float(seen.max()), None, int(seen.size))
+
+
+def over_steps(label: str, words: str) -> None:
+    """A picture of one sweep."""
+
+    @study.picture(f"{words}: training (blue) and test accuracy (vermilion).")
+    def draw(data):
+        return curves(data[label], ("train_accuracy", "test_accuracy"))
+
+
+over_steps("middle", "The simple transformer with 30 % of the pairs")
+over_steps("high", "With 45 %")
+over_steps("mlp", "The perceptron on numbers")
+over_steps("lstm", "The LSTM on numbers")
