@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from ..spec import SpecError, host, shape
 from ._base import AbstractTable, Signature
@@ -22,7 +22,8 @@ class ModularArithmetic(AbstractTable):
         train_fraction: share of the pairs that is trained on, rounded down.
         train_count: how many pairs are trained on; overrides `train_fraction`.
         encoding: `"pair"` for the tokens `a, b`; `"equals"` for `a, b, =`, where the third token is
-            always the same, for models that answer at the last position.
+            always the same, for models that answer at the last position; `"numbers"` for the real
+            vector `[a, b]`.
 
     Example:
         >>> task = ModularArithmetic(p=67, ordered=False, train_fraction=0.4)
@@ -39,14 +40,16 @@ class ModularArithmetic(AbstractTable):
     ordered: bool = host(True)
     train_fraction: float = host(0.4, above=0, below=1)
     train_count: int | None = host(None, minimum=1)
-    encoding: str = shape("pair", options=("pair", "equals"))
+    encoding: str = shape("pair", options=("pair", "equals", "numbers"))
 
     @property
     def signature(self) -> Signature:
+        if self.encoding == "numbers":
+            return Signature((2,), None, self.p)
         asks = self.encoding == "equals"
         return Signature((2 + asks,), self.p + asks, self.p)
 
-    def table(self) -> tuple[Int[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
+    def table(self) -> tuple[Shaped[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
         labels, defined = self._labels(a, b)
         keep = defined
@@ -59,7 +62,8 @@ class ModularArithmetic(AbstractTable):
                 )
             keep = defined & (a <= b)
         tokens = [a, b, np.full_like(a, self.p)][: self.signature.inputs[0]]
-        return np.stack(tokens, axis=1)[keep].astype(np.int32), labels[keep].astype(np.int32)
+        kind = np.float32 if self.signature.tokens is None else np.int32
+        return np.stack(tokens, axis=1)[keep].astype(kind), labels[keep].astype(np.int32)
 
     def _labels(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self.operation, str):
