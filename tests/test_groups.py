@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 import flyroom as fr
 from flyroom.algebra import symmetric
@@ -64,6 +64,7 @@ def test_the_table_is_that_of_a_group_with_identity_zero(n: int):
     assert np.array_equal(table[table], table[:, table])  # (ab)c = a(bc), for all three
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_the_largest_group_of_a_task_is_one_too(data: st.DataObject):
     elements, table, inverses = symmetric(6)

@@ -27,6 +27,7 @@ from .initial import (
 )
 from .linear import linear as linear
 from .mlp import MLP as MLP, MLPNetwork as MLPNetwork
+from .recurrent import LSTM as LSTM, LSTMNetwork as LSTMNetwork
 from .transformer import (
     Block as Block,
     Transformer as Transformer,

@@ -5,4 +5,9 @@ from .pair import pair_mod67 as pair_mod67, pair_parity as pair_parity
 from .parity import blog_parity as blog_parity, merrill_parity as merrill_parity
 from .power import power_mod97 as power_mod97, power_s5 as power_s5
 from .quadratic import doshi_mod97 as doshi_mod97
+from .report import (
+    report_lstm as report_lstm,
+    report_mlp as report_mlp,
+    report_mod97 as report_mod97,
+)
 from .zhong import zhong_linear as zhong_linear, zhong_mod59 as zhong_mod59

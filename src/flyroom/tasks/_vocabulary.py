@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from ._base import Signature
 
-ENCODINGS = ("pair", "equals", "equation")
+ENCODINGS = ("pair", "equals", "equation", "numbers")
 
 # The operands of the source: residues modulo 97, and the elements of S_5.
 RESIDUES, PERMUTATIONS = 97, 120
@@ -56,16 +56,19 @@ class Encoding(NamedTuple):
             op = eos + 2 + self.operator
             spans = ((eos, eos + 1), (0, n), (op, op + 1), (0, n), (eos + 1, eos + 2))
             return Signature((5,), size, size, spans)
+        if self.name == "numbers":
+            return Signature((2,), None, n)
         spans = ((0, n), (0, n), (n, n + 1))[: 2 + asks]
         return Signature((2 + asks,), n + asks, n, spans)
 
     def rows(
         self, a: Int[np.ndarray, "example"], b: Int[np.ndarray, "example"]
-    ) -> Int[np.ndarray, "example position"]:
-        """Each pair as a row of tokens."""
+    ) -> Shaped[np.ndarray, "example position"]:
+        """Each pair as a row of tokens, or of plain numbers."""
         if self.name == "equation":
             eos = self.operands + self.others
             columns = [eos, a, eos + 2 + self.operator, b, eos + 1]
         else:
             columns = [a, b, self.operands][: self.signature.inputs[0]]
-        return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int32)
+        kind = np.int32 if self.signature.tokens else np.float32
+        return np.stack(np.broadcast_arrays(*columns), axis=1).astype(kind)

@@ -1,7 +1,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from ..algebra import symmetric
 from ..spec import host, shape
@@ -20,7 +20,7 @@ class GroupOperation(AbstractTable):
         operation: `"a b"`, `"a b a^-1"` or `"a b a"`.
         train_fraction: share of the pairs that is trained on, rounded down.
         train_count: how many pairs are trained on; overrides `train_fraction`.
-        encoding: `"pair"`, `"equals"` or `"equation"`, as in `ModularArithmetic`. An equation's
+        encoding: `"pair"`, `"equals"`, `"equation"` or `"numbers"`, as in `ModularArithmetic`. An equation's
             first tokens are here the elements, so that a label is the token of its element; the 97
             residues come after them.
 
@@ -44,7 +44,7 @@ class GroupOperation(AbstractTable):
     def signature(self) -> Signature:
         return self._encoding.signature
 
-    def table(self) -> tuple[Int[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
+    def table(self) -> tuple[Shaped[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         _, product, inverse = symmetric(self.degree)
         a, b = np.divmod(np.arange(product.size), len(product))
         labels = product[a, b]

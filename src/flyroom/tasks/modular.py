@@ -2,7 +2,7 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from ..spec import SpecError, host, shape
 from ._base import AbstractTable, Signature
@@ -32,6 +32,7 @@ class ModularArithmetic(AbstractTable):
             permutations of five, `<eos>`, `=` and 20 operators, and where every token is a class.
             `op` depends on what the operation does, not on how it is written; all that the source
             lacks share one. The source's loss also asks for the `<eos>` after the answer.
+            `"numbers"` is the real vector `[a, b]`.
 
     Example:
         >>> task = ModularArithmetic(p=67, ordered=False, train_fraction=0.4)
@@ -57,7 +58,7 @@ class ModularArithmetic(AbstractTable):
     def signature(self) -> Signature:
         return self._encoding.signature
 
-    def table(self) -> tuple[Int[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
+    def table(self) -> tuple[Shaped[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
         labels, defined = _answers(self.operation, self.p, a, b)
         if not defined.any():
