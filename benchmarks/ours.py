@@ -71,6 +71,46 @@ def plain_mlp(dtype: str) -> dict[str, Any]:
     return rate(experiment, 2, 300, answer_at=200)
 
 
+def nanda(dtype: str) -> dict[str, Any]:
+    """The one-layer transformer as the demonstration notebook has it, one for each core."""
+    experiment = fr.spec.replace(
+        fr.recipes.nanda_mod113(),
+        {"model.bias": False, "optimizer.warmup": 0.0, "precision": dtype},
+    )
+    return rate(experiment, 2, 60, answer_at=100)
+
+
+def power(dtype: str) -> dict[str, Any]:
+    """The two-layer transformer on division modulo 97, in batches of 512, one for each core."""
+    changes = {"task.operation": "a / b", "precision": dtype}
+    return rate(fr.spec.replace(fr.recipes.power_mod97(), changes), 2, 100, answer_at=200)
+
+
+def lstm(dtype: str) -> dict[str, Any]:
+    """The LSTM of 20 cells on tokens, one for each core."""
+    changes = {"task.encoding": "pair", "precision": dtype}
+    return rate(fr.spec.replace(fr.recipes.report_lstm(), changes), 2, 400, answer_at=300)
+
+
+def quadratic(dtype: str) -> dict[str, Any]:
+    """The network of 500 squaring neurons, without wrong labels, one for each core."""
+    changes = {"task": fr.tasks.ModularArithmetic(p=97, train_fraction=0.5), "record": fr.CURVES}
+    changes |= {"precision": dtype}
+    return rate(fr.spec.replace(fr.recipes.doshi_mod97(), changes), 2, 100, answer_at=200)
+
+
+def ensemble(dtype: str) -> dict[str, Any]:
+    """64 small networks of the parity sweep, each with its own data and weight decay."""
+    experiment = fr.Experiment(
+        task=fr.tasks.SparseParity(n=30, k=3, train_count=1200, test_count=5000, encoding="bits"),
+        model=fr.models.MLP(widths=(64,), bias=False, initial=fr.models.haiku),
+        optimizer=fr.optim.AdamW(learning_rate=3e-3, weight_decay=0.1, b1=0.99, b2=0.98),
+        loss=fr.losses.Logistic(),
+        precision=dtype,
+    )
+    return rate(experiment, 64, 400, answer_at=300)
+
+
 def blog_parity(dtype: str) -> dict[str, Any]:
     """64 seeds of 500 epochs; the seconds are those of the whole call, start-up included."""
     experiment = fr.spec.replace(fr.recipes.blog_parity(), {"precision": dtype})
@@ -174,7 +214,19 @@ def _resident() -> float:
 
 
 CASES: dict[str, Callable[[str], dict[str, Any]]] = {
-    case.__name__: case for case in (pair_mod67, plain_mlp, blog_parity, overheads, queue)
+    case.__name__: case
+    for case in (
+        pair_mod67,
+        plain_mlp,
+        nanda,
+        power,
+        lstm,
+        quadratic,
+        ensemble,
+        blog_parity,
+        overheads,
+        queue,
+    )  # fmt: skip
 }
 
 

@@ -120,7 +120,7 @@ class LSTM(AbstractModel):
     """
 
     width: int = shape(20, minimum=1)
-    init_scale: FloatScalar = leaf(1.0, minimum=0)
+    init_scale: FloatScalar = leaf(1.0, minimum=0, initial=True)
 
     def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> LSTMNetwork:
         tokens, inputs = signature.tokens, signature.inputs

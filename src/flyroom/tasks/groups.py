@@ -20,8 +20,8 @@ class GroupOperation(AbstractTable):
         operation: `"a b"`, `"a b a^-1"` or `"a b a"`.
         train_fraction: share of the pairs that is trained on, rounded down.
         train_count: how many pairs are trained on; overrides `train_fraction`.
-        encoding: `"pair"`, `"equals"`, `"equation"` or `"numbers"`, as in `ModularArithmetic`. An equation's
-            first tokens are here the elements, so that a label is the token of its element; the 97
+        encoding: `"pair"`, `"equals"`, `"equation"` or `"numbers"`, as in `ModularArithmetic`. An
+            equation's first tokens are here the elements, so that a label is the token of its element; the 97
             residues come after them.
 
     Example:
