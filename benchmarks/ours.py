@@ -226,7 +226,7 @@ CASES: dict[str, Callable[[str], dict[str, Any]]] = {
         blog_parity,
         overheads,
         queue,
-    )  # fmt: skip
+    )
 }
 
 

@@ -21,7 +21,7 @@ class GroupOperation(AbstractTable):
         train_fraction: share of the pairs that is trained on, rounded down.
         train_count: how many pairs are trained on; overrides `train_fraction`.
         encoding: `"pair"`, `"equals"`, `"equation"` or `"numbers"`, as in `ModularArithmetic`. An
-            equation's first tokens are here the elements, so that a label is the token of its element; the 97
+            equation's first tokens are here the elements, so that a label is its token; the 97
             residues come after them.
 
     Example:
