@@ -22,6 +22,12 @@ def online(**changes: object) -> fr.Experiment:
     return parity(**{"task.fresh": True, **changes})
 
 
+def drawn_by(task: fr.tasks.AbstractTask, key: jax.Array, count: int) -> Examples:
+    """What a task draws for a key."""
+    assert task.stream is not None
+    return task.stream(key, count)
+
+
 def begun(experiment: fr.Experiment) -> tuple[Fixed, State, Callable[..., State]]:
     """What a run is given, the state it starts in, and what advances it."""
     program, sizes = program_of(experiment)
@@ -46,7 +52,7 @@ def test_training_equals_a_loop_over_the_drawn_examples():
         seeds, network = jax.tree.map(jnp.asarray, given.seeds), state.network
         for age in range(6):
             key = jr.fold_in(engine.key_of(seeds, "batch"), age)
-            drawn = experiment.task.stream(key, 8)
+            drawn = drawn_by(experiment.task, key, 8)
             inputs, labels = drawn.inputs.astype("float64"), drawn.labels.astype("int32")
 
             def cost(network, inputs=inputs, labels=labels):
@@ -66,7 +72,7 @@ class Spied:
     seen: "list[np.ndarray]" = dataclasses.field(compare=False)
 
     def __call__(self, key, count) -> Examples:
-        drawn = online().task.stream(key, count)
+        drawn = drawn_by(online().task, key, count)
         jax.debug.callback(lambda x: self.seen.append(np.array(x)), drawn.inputs, ordered=True)
         return drawn
 
@@ -74,7 +80,7 @@ class Spied:
 class Watched(fr.tasks.AbstractTask):
     """Parity whose stream is watched; a plug-in as a user writes one."""
 
-    plain: fr.tasks.SparseParity = fr.spec.host()
+    plain: fr.tasks.AbstractTask = fr.spec.host()
     seen: list = fr.spec.host()
 
     @property

@@ -260,6 +260,7 @@ def test_a_larger_parity_sample_begins_with_the_smaller(seed: int):
 @pytest.mark.parametrize(("n", "k"), [(5, 5), (40, 3), (62, 4)])
 def test_fresh_parity_equals_plain_python(n: int, k: int, encoding: str):
     task = fr.tasks.SparseParity(n, k, train_count=20, test_count=9, encoding=encoding, fresh=True)
+    assert task.stream is not None
     drawn = jax.jit(task.stream, static_argnums=1)(jax.random.key(3), 50)
     assert np.array_equal(drawn.labels, drawn.truth)
     assert np.array_equal(drawn.weights, np.ones(50))
@@ -276,7 +277,9 @@ def test_fresh_parity_equals_plain_python(n: int, k: int, encoding: str):
 
 
 def test_fresh_bits_are_fair_and_independent():
-    drawn = fr.tasks.SparseParity(n=62, k=3, fresh=True).stream(jax.random.key(0), 20_000)
+    stream = fr.tasks.SparseParity(n=62, k=3, fresh=True).stream
+    assert stream is not None
+    drawn = stream(jax.random.key(0), 20_000)
     signs = np.asarray(drawn.inputs, float)
     # Each entry is the mean of 20,000 fair signs, of standard deviation 1/141; there are 1,953.
     assert np.abs(signs.mean(0)).max() < 5 / 141

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 
 from ..spec import SpecError
-from ..tasks import AbstractTask, Examples, Split, check_split
+from ..tasks import AbstractTask, Examples, Split, Stream, check_split
 from ._rules import check_written, finite, name_of, rule, same
 
 
@@ -45,15 +45,14 @@ def check_task(task: AbstractTask) -> None:
     shared = _rows(split.train) & _rows(split.test)
     rule(not shared, f"{name}.split: {len(shared)} inputs are both trained and tested on.")
     if task.stream is not None:
-        _check_stream(task, split.train)
+        _check_stream(task, task.stream, split.train)
     check_written(task)
 
 
-def _check_stream(task: AbstractTask, train: Examples) -> None:
-    name, draw = name_of(task), task.stream
-    again = task.stream
+def _check_stream(task: AbstractTask, draw: Stream, train: Examples) -> None:
+    name = name_of(task)
     rule(
-        draw == again and hash(draw) == hash(again),
+        draw == task.stream and hash(draw) == hash(task.stream),
         f"{name}.stream is another one each time it is asked for, so no two runs share a program.",
     )
     drawn = jax.tree.map(np.asarray, jax.jit(draw, static_argnums=1)(jax.random.key(0), 64))
