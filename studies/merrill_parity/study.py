@@ -53,7 +53,7 @@ class Parts(NamedTuple):
 
     Attributes:
         epochs: when weights were kept.
-        sparse: mean norm of the active neurons.
+        sparse: mean norm of the active neurons; 0 if there is none.
         dense: mean norm of the others.
         sparse_agrees: share of test examples that the active neurons answer like the network.
         dense_agrees: the same of the others.
@@ -85,7 +85,8 @@ def parts(store: str, run: int) -> Parts:
             float(measures.agreement(network, measures.kept_neurons(network, kept), split.test))
             for kept in (active, ~active)
         ]
-        rows.append((norms[active].mean(), norms[~active].mean(), *agree))
+        means = [np.mean(norms, where=kept) if kept.any() else 0.0 for kept in (active, ~active)]
+        rows.append((*means, *agree))
     return Parts(np.array(epochs), *np.array(rows).T)
 
 
@@ -150,14 +151,13 @@ def sparsity(data):
     needs=5,
 )
 def norms(data):
-    found, ratios = [], []
+    rows = []
     for part in all_parts(data["seeds"]):
         at = list(part.epochs).index(EARLY)
-        ratio = part.sparse[-1] / part.sparse[at], part.dense[-1] / part.dense[at]
-        ratios.append(ratio)
-        found.append(ratio[0] > 1 > ratio[1])
-    grown, shrunk = np.median(ratios, 0)
-    return share(found, note=f"median factors {grown:.2g} and {shrunk:.2g}")
+        rows.append((part.sparse[at], part.sparse[-1], part.dense[at], part.dense[-1]))
+    sparse, grown, dense, shrunk = np.array(rows).T
+    words = "{:.2f} to {:.2f}, {:.2f} to {:.2f}".format(*np.median(rows, 0))
+    return share((grown > sparse) & (shrunk < dense), note=f"medians {words}")
 
 
 @study.claim(

@@ -122,8 +122,11 @@ def slope(data):
     decays = list(PUBLISHED)
     runs = [at(data["raised"], DECAY, decay) for decay in decays]
     delays = np.array([fr.measures.grokking_delay(r, 1.0).values / EPOCH for r in runs])
-    slopes = [np.polyfit(np.log(decays), np.log(delay), 1)[0] for delay in delays.T]
-    products = np.nanmedian(delays, 1) * decays
+    slopes = [
+        np.polyfit(np.log(decays), np.log(delay), 1)[0] if (delay > 0).all() else np.nan
+        for delay in delays.T
+    ]
+    products = [median(row).value * decay for row, decay in zip(delays, decays, strict=True)]
     words = ", ".join(f"{p:.2f}" for p in products)
     return median(slopes, note=f"median delay times decay: {words} epochs; weakest decay first")
 

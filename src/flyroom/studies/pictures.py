@@ -66,7 +66,11 @@ def curves(
         units = {runs[name].attrs.get("units", "1") for name in names} - {"1"}
         axes.set_ylabel(", ".join(sorted(units)))
     if by is not None:
-        grid[0].legend(title=by.rpartition(".")[2].replace("_", " "), loc="lower right")
+        title, values = by.rpartition(".")[2].replace("_", " "), len(np.unique(runs[by].values))
+        grid[0].legend(  # above the axes, because lines may be anywhere in them
+            title=title, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, ncols=values,
+            handlelength=1, columnspacing=1, fontsize="small", title_fontsize="small",
+        )  # fmt: skip
     grid[-1].set_xlabel(unit)
     grid[-1].set_xlim(0, last or float(runs.step.max()) / per)
     if per == 1:
