@@ -1,7 +1,9 @@
 """The studies of parities: their judges on small runs, and on made-up ones with known answers."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -49,11 +51,13 @@ def test_every_judge_and_picture_works_on_small_runs(name: str, tmp_path: Path):
 def test_every_claim_needs_runs_that_its_quick_size_has():
     for name in SMALL:
         sizes = study(name).at("quick").values()
-        most = max(np.prod([len(values) for values in sweep.over.values()]) for sweep in sizes)
+        most = max(
+            np.prod([len(list(values)) for values in sweep.over.values()]) for sweep in sizes
+        )
         assert all(1 < claim.needs <= most for claim in study(name).claims)
 
 
-def jumping(path: str, jumps: dict[float, list[float]], step: np.ndarray, **more) -> xr.Dataset:
+def jumping(path: str, jumps: Mapping[Any, Any], step: np.ndarray, **more) -> xr.Dataset:
     """Runs whose test accuracy jumps from one half to one at given steps."""
     times = np.array([time for values in jumps.values() for time in values])
     of = np.repeat(list(jumps), [len(values) for values in jumps.values()])
@@ -144,3 +148,19 @@ def test_the_fourier_gap_of_a_conjunction():
     gap = next(measure for measure in experiment.record if measure.name == "fourier_gap")
     context = fr.training.Context(rows, rows, fr.losses.Hinge())
     assert float(gap(network, context)) == pytest.approx(1 / 16, abs=0.004)  # mean of two neurons
+
+
+def test_a_swept_value_has_a_colour_and_a_median_of_its_own():
+    steps = np.array([0, 10, 20])
+    runs = jumping("task.noise", {0.0: [10, 10, 20], 0.1: [20, 20, 20]}, steps)
+    figure = studies.curves(runs, "test_accuracy", by="task.noise")
+    (axes,) = figure.axes
+    first, second = axes.lines
+    assert first.get_color() != second.get_color()
+    assert list(np.asarray(first.get_ydata())) == [0.5, 1.0, 1.0]
+    assert list(np.asarray(second.get_ydata())) == [0.5, 0.5, 1.0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["0", "0.1"]
+    with pytest.raises(ValueError, match="on one axis by task.noise; allowed: one measure"):
+        studies.curves(runs, ("test_accuracy", "test_accuracy"), by="task.noise")

@@ -1,6 +1,7 @@
 """Does online training on a parity of three bits make progress that its accuracy does not show?"""
 
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 import jax.random as jr
@@ -10,6 +11,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 import flyroom as fr
+from flyroom.measures import input_tables
 from flyroom.studies import Finding, Study, Sweep, curves, median
 
 K = 3
@@ -128,7 +130,8 @@ def exponent(data):
 )
 def luck(data):
     found = times(data["online"])
-    parts = found.min(1) / np.median(found, 1)
+    medians = np.median(found, 1)
+    parts = found.min(1) / np.where(np.isfinite(medians), medians, np.nan)
     words = ", ".join(f"{part:.2f}" for part in parts)
     note = f"by n {words}; of {found.shape[1]} geometric times it would be about "
     return Finding(
@@ -146,8 +149,8 @@ def plateau(run) -> np.ndarray:
 def movement(store: str, run: int, steps: tuple[int, ...]) -> np.ndarray:
     """Largest change of a weight since the start, at some steps."""
     runs = fr.open(store)
-    start = fr.network(runs, run, step=0).first
-    return np.array([np.abs(fr.network(runs, run, step=s).first - start).max() for s in steps])
+    start, *later = (input_tables(fr.network(runs, run, step=s)) for s in (0, *steps))
+    return np.array([np.abs(tables - start).max() for tables in later])
 
 
 def moved(run) -> tuple[np.ndarray, np.ndarray]:
@@ -158,7 +161,10 @@ def moved(run) -> tuple[np.ndarray, np.ndarray]:
 
 def rank(steps: np.ndarray, values: np.ndarray) -> float:
     """Spearman's correlation of a measure with the step."""
-    return float(scipy.stats.spearmanr(steps, values).statistic) if len(steps) > 2 else -np.inf
+    if len(steps) < 3:
+        return -np.inf
+    found: Any = scipy.stats.spearmanr(steps, values)  # whose type SciPy does not say
+    return float(found.statistic)
 
 
 def each(runs) -> list[xr.Dataset]:
@@ -229,14 +235,26 @@ def groks(data):
     return Finding(most.value, most.interval, seeds, note=words)
 
 
+def drawn_on(runs: xr.Dataset) -> xr.Dataset:
+    """The runs, those that have ended at their last values; else they would leave the median."""
+
+    def hold(values: xr.DataArray) -> xr.DataArray:
+        last = values.notnull().cumsum("step").argmax("step")
+        return values.fillna(values.isel(step=last).drop_vars("step"))
+
+    curved = [name for name, values in runs.items() if values.dims == ("run", "step")]
+    return runs[curved].map(hold)
+
+
 @study.picture(
     "Test accuracy, Fourier gap and norm of all weights on fifty bits, no example seen twice: each "
-    "seed faint, the median bold. A run ends when it has learned the parity."
+    "seed faint, the median bold. A run ends when it has learned the parity, and is drawn on at "
+    "its last values."
 )
 def hidden_progress(data):
     runs = data["hidden"]
     last = float(fr.measures.generalization_step(runs, LEARNED).max())
-    return curves(runs, "test_accuracy", "fourier_gap", "weight_norm", last=last)
+    return curves(drawn_on(runs), "test_accuracy", "fourier_gap", "weight_norm", last=last)
 
 
 @study.picture("Share of runs that have learned the parity by each step, by the number of bits.")
@@ -247,8 +265,8 @@ def times_to_learn(data):
 
 @study.picture(
     "Finite training sets of the sizes that the colours say, thirty bits, decay 0.01: accuracy on "
-    "training and on test examples. Each run faint, the median bold."
+    "training and on test examples. Each run faint, the median bold, drawn on at its last values."
 )
 def finite_samples(data):
     rows = ("train_accuracy", "test_accuracy")
-    return curves(data["finite"], *rows, by="task.train_count", last=20_000)
+    return curves(drawn_on(data["finite"]), *rows, by="task.train_count", last=20_000)
