@@ -162,5 +162,5 @@ def test_a_swept_value_has_a_colour_and_a_median_of_its_own():
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["0", "0.1"]
-    with pytest.raises(ValueError, match="on one axis by task.noise; allowed: one measure"):
+    with pytest.raises(ValueError, match=r"on one axis by task\.noise; allowed: one measure"):
         studies.curves(runs, ("test_accuracy", "test_accuracy"), by="task.noise")

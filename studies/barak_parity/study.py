@@ -167,6 +167,11 @@ def rank(steps: np.ndarray, values: np.ndarray) -> float:
     return float(found.statistic)
 
 
+def ends(values: np.ndarray) -> tuple[float, float]:
+    """The first and the last, if there are any."""
+    return (float(values[0]), float(values[-1])) if len(values) else (np.nan, np.nan)
+
+
 def each(runs) -> list[xr.Dataset]:
     """The runs, one by one."""
     return [runs.isel(run=i) for i in range(runs.sizes["run"])]
@@ -183,9 +188,9 @@ def each(runs) -> list[xr.Dataset]:
 )
 def movement_grows(data):
     found = [moved(run) for run in each(data["hidden"])]
-    grown = np.median([far[-1] / far[0] for _, far in found])
-    last = np.median([steps[-1] for steps, _ in found])
-    note = f"it grows by a median factor of {grown:.1f} from step 16 to {last:,.0f}"
+    first, last = np.median([ends(far) for _, far in found], 0)
+    step = np.median([ends(steps)[1] for steps, _ in found])
+    note = f"medians {first:.3f} at step 16, {last:.3f} at its end, step {step:,.0f}"
     return median([rank(*pair) for pair in found], note=note)
 
 
@@ -199,13 +204,13 @@ def movement_grows(data):
     needs=10,
 )
 def gap_grows(data):
-    found, ends = [], []
+    found, values = [], []
     for run in each(data["hidden"]):
         steps = plateau(run)
         gaps = run.fourier_gap.sel(step=steps).values
         found.append(rank(steps, gaps))
-        ends.append((gaps[0], gaps[-1]))
-    first, last = np.median(ends, 0)
+        values.append(ends(gaps))
+    first, last = np.median(values, 0)
     return median(found, note=f"median gap {first:.4f} at its beginning, {last:.4f} at its end")
 
 
@@ -253,7 +258,7 @@ def drawn_on(runs: xr.Dataset) -> xr.Dataset:
 )
 def hidden_progress(data):
     runs = data["hidden"]
-    last = float(fr.measures.generalization_step(runs, LEARNED).max())
+    last = float(runs.step.values[runs.test_accuracy.notnull().any("run").values].max())
     return curves(drawn_on(runs), "test_accuracy", "fourier_gap", "weight_norm", last=last)
 
 
