@@ -274,4 +274,4 @@ def times_to_learn(data):
 )
 def finite_samples(data):
     rows = ("train_accuracy", "test_accuracy")
-    return curves(drawn_on(data["finite"]), *rows, by="task.train_count", last=20_000)
+    return curves(drawn_on(data["finite"]), *rows, by="task.train_count", last=2e4)

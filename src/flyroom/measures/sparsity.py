@@ -66,7 +66,7 @@ def neuron_norms(network: AbstractNetwork) -> Float[Array, "neuron"]:
 
     Example:
         >>> import flyroom as fr, jax
-        >>> task = fr.tasks.SparseParity(n=8, k=2)
+        >>> task = fr.tasks.SparseParity(n=20, k=2)
         >>> network = fr.models.MLP(widths=(5,)).init(task.signature, 1, key=jax.random.key(0))
         >>> neuron_norms(network).shape
         (5,)
@@ -90,7 +90,7 @@ def kept_neurons(network: AbstractNetwork, kept: Bool[AnyArray, "neuron"]) -> Ab
 
     Example:
         >>> import flyroom as fr, jax
-        >>> task = fr.tasks.SparseParity(n=8, k=2)
+        >>> task = fr.tasks.SparseParity(n=20, k=2)
         >>> network = fr.models.MLP(widths=(5,)).init(task.signature, 1, key=jax.random.key(0))
         >>> largest = neuron_norms(network) >= neuron_norms(network).max()
         >>> int((kept_neurons(network, largest).weights[0] != 0).sum())
