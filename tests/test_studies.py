@@ -328,7 +328,9 @@ def test_what_a_wrong_call_is_told(
 
 # Our own studies.
 
-NAMES = ("blog_parity", "pair_mod67", "pair_parity")
+
+NAMES = ("barak_parity", "blog_parity", "merrill_parity", "pair_mod67", "pair_parity")
+NAMES += ("parity_decay", "parity_noise")
 
 
 def test_every_study_is_found():
@@ -337,7 +339,8 @@ def test_every_study_is_found():
 
 def test_the_claims_that_the_studies_hold():
     known = {c.id for name in NAMES for c in studies.load(name, ROOT).claims}
-    assert {name.partition("-")[0] for name in known} == {"B1", "B4", "P1", "P2", "P12", "P13"}
+    ids = "B1 B4 B5 B5x B5y B6 B7 B8 BA BA1 BA2 BA3 ME1 ME2 P1 P2 P12 P13"
+    assert {name.partition("-")[0] for name in known} == set(ids.split())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -260,6 +261,58 @@ def test_more_examples_than_there_are_is_an_error():
 def test_a_larger_parity_sample_begins_with_the_smaller(seed: int):
     small, large = (fr.tasks.SparseParity(n=12, train_count=c).split(seed) for c in (50, 80))
     assert rows(large.train)[:50] == rows(small.train)
+
+
+@pytest.mark.parametrize("encoding", ["signs", "bits"])
+@pytest.mark.parametrize(("n", "k"), [(5, 5), (40, 3), (62, 4)])
+def test_fresh_parity_equals_plain_python(n: int, k: int, encoding: str):
+    task = fr.tasks.SparseParity(n, k, train_count=20, test_count=9, encoding=encoding, fresh=True)
+    assert task.stream is not None
+    drawn = jax.jit(task.stream, static_argnums=1)(jax.random.key(3), 50)
+    assert np.array_equal(drawn.labels, drawn.truth)
+    assert np.array_equal(drawn.weights, np.ones(50))
+    for row, label in zip(drawn.inputs.tolist(), drawn.labels.tolist(), strict=True):
+        if encoding == "signs":
+            assert len(row) == n
+            assert set(row) <= {-1.0, 1.0}
+            assert label == int(np.prod(row[:k]) == 1)
+        else:
+            assert len(row) == n + 1
+            assert row[-1] == 1
+            assert set(row) <= {0.0, 1.0}
+            assert label == sum(row[:k]) % 2
+
+
+def test_fresh_bits_are_fair_and_independent():
+    stream = fr.tasks.SparseParity(n=62, k=3, fresh=True).stream
+    assert stream is not None
+    drawn = stream(jax.random.key(0), 20_000)
+    signs = np.asarray(drawn.inputs, float)
+    # Each entry is the mean of 20,000 fair signs, of standard deviation 1/141; there are 1,953.
+    assert np.abs(signs.mean(0)).max() < 5 / 141
+    assert np.abs(signs.T @ signs / 20_000 - np.eye(62)).max() < 5.5 / 141
+    assert abs(drawn.labels.mean() - 0.5) < 5 / 282
+    assert len(set(rows(drawn))) == 20_000
+
+
+def test_a_task_trains_on_its_split_unless_it_is_told_otherwise():
+    assert fr.tasks.ModularArithmetic(7).stream is None
+    assert fr.tasks.SparseParity().stream is None
+    assert fr.tasks.Corrupted(fr.tasks.SparseParity()).stream is None
+
+
+def test_equal_tasks_draw_alike_and_others_do_not():
+    task = fr.tasks.SparseParity(n=20, k=3, fresh=True)
+    same = replace(task, {"train_count": 7, "test_count": 5})
+    assert task.stream == same.stream
+    assert hash(task.stream) == hash(same.stream)
+    for change in ({"n": 21}, {"k": 2}, {"encoding": "bits"}):
+        assert task.stream != replace(task, change).stream
+
+
+def test_what_is_drawn_anew_keeps_no_wrong_label():
+    with pytest.raises(SpecError, match=r"Corrupted\.clean: SparseParity draws its training"):
+        fr.tasks.Corrupted(fr.tasks.SparseParity(fresh=True))
 
 
 # --- A task of the user ---

@@ -18,10 +18,14 @@ from .phases import (
     phase_pair as phase_pair,
 )
 from .sparsity import (
+    agreement as agreement,
     distractor_mass as distractor_mass,
+    effective_sparsity as effective_sparsity,
     gini as gini,
     input_mass as input_mass,
     inverse_participation_ratio as inverse_participation_ratio,
+    kept_neurons as kept_neurons,
+    neuron_norms as neuron_norms,
 )
 from .spectra import (
     key_frequencies as key_frequencies,

@@ -1,12 +1,18 @@
 from collections.abc import Iterable
+from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
+from ..losses import AbstractLoss, Hinge
 from ..models import AbstractNetwork
+from ..tasks import Examples
 from ..training import Context, snapshot
+from ..typing import AnyArray
 from ._weights import input_tables
 
 
@@ -47,6 +53,140 @@ def distractor_mass(runs: xr.Dataset, relevant: Iterable[int]) -> xr.DataArray:
     return mass.rename("distractor_mass").assign_attrs(
         units="1", long_name="L1 mass of weights from distractors", relevant=kept
     )
+
+
+def neuron_norms(network: AbstractNetwork) -> Float[Array, "neuron"]:
+    r"""The norm of what comes into each neuron: \(\sqrt{\lVert w_j \rVert^2 + b_j^2}\).
+
+    Args:
+        network: an MLP with one hidden layer.
+
+    Raises:
+        TypeError: it has not exactly one hidden layer of neurons.
+
+    Example:
+        >>> import flyroom as fr, jax
+        >>> task = fr.tasks.SparseParity(n=20, k=2)
+        >>> network = fr.models.MLP(widths=(5,)).init(task.signature, 1, key=jax.random.key(0))
+        >>> neuron_norms(network).shape
+        (5,)
+
+    Source: Merrill et al. 2023, arXiv:2303.11873.
+    """
+    ours = _one_layer(network)
+    squares = jnp.sum(ours.first.reshape(-1, ours.first.shape[-1]) ** 2, axis=0)
+    return jnp.sqrt(squares if ours.biases[0] is None else squares + ours.biases[0] ** 2)
+
+
+def kept_neurons(network: AbstractNetwork, kept: Bool[AnyArray, "neuron"]) -> AbstractNetwork:
+    """A network in which only some hidden neurons reach the output.
+
+    Args:
+        network: an MLP with one hidden layer.
+        kept: which do. Its negation gives the complement.
+
+    Raises:
+        TypeError: the network has not exactly one hidden layer of neurons.
+
+    Example:
+        >>> import flyroom as fr, jax
+        >>> task = fr.tasks.SparseParity(n=20, k=2)
+        >>> network = fr.models.MLP(widths=(5,)).init(task.signature, 1, key=jax.random.key(0))
+        >>> largest = neuron_norms(network) >= neuron_norms(network).max()
+        >>> int((kept_neurons(network, largest).weights[0] != 0).sum())
+        1
+
+    Source: Merrill et al. 2023, arXiv:2303.11873.
+    """
+    ours = _one_layer(network)
+    keep = jnp.asarray(kept).astype(ours.first.dtype)
+    return eqx.tree_at(lambda n: n.weights[0], ours, ours.weights[0] * keep[:, None])
+
+
+def agreement(
+    network: AbstractNetwork,
+    other: AbstractNetwork,
+    rows: Examples,
+    loss: AbstractLoss | None = None,
+) -> Float[Array, ""]:
+    """Share of examples that two networks answer alike, rightly or wrongly.
+
+    Args:
+        network: any network.
+        other: another one, such as a part of it, from `kept_neurons`.
+        rows: the examples, such as a side of `task.split(seed)`.
+        loss: how answers are read off the outputs; as for `Hinge`, by their sign, if `None`.
+
+    Example:
+        >>> import flyroom as fr, jax
+        >>> task = fr.tasks.SparseParity(n=8, k=2, train_count=40, test_count=20)
+        >>> network = fr.models.MLP(widths=(5,)).init(task.signature, 1, key=jax.random.key(0))
+        >>> all_of_it = kept_neurons(network, neuron_norms(network) > 0)
+        >>> print(agreement(network, all_of_it, task.split(seed=0).test))
+        1.0
+
+    Source: faithfulness in Merrill et al. 2023, arXiv:2303.11873.
+    """
+    predict = jax.vmap((loss or Hinge()).predict)
+    inputs, weights = jnp.asarray(rows.inputs), jnp.asarray(rows.weights)
+    one, two = (predict(jax.tree.map(jnp.asarray, n).table(inputs)) for n in (network, other))
+    return jnp.sum((one == two).astype(weights.dtype) * weights) / jnp.sum(weights)
+
+
+def effective_sparsity(
+    network: AbstractNetwork, rows: Examples, loss: AbstractLoss | None = None
+) -> Int[Array, ""]:
+    """How few neurons, those with the largest norms, give the answers of the whole network.
+
+    The smallest number for which every example is answered as by the whole network, rightly or
+    wrongly. A small one means a sparse network.
+
+    Args:
+        network: an MLP with one hidden layer.
+        rows: the examples, usually the training set.
+        loss: how answers are read off the outputs; as for `Hinge`, by their sign, if `None`.
+
+    Raises:
+        TypeError: the network has not exactly one hidden layer of neurons.
+
+    Example:
+        >>> import flyroom as fr, jax
+        >>> task = fr.tasks.SparseParity(n=8, k=2, train_count=40, test_count=20)
+        >>> network = fr.models.MLP(widths=(5,)).init(task.signature, 1, key=jax.random.key(0))
+        >>> 0 <= int(effective_sparsity(network, task.split(seed=0).train)) <= 5
+        True
+
+    Source: Merrill et al. 2023, arXiv:2303.11873.
+    """
+    ours = _one_layer(network)
+    inputs = jnp.asarray(rows.inputs)
+    hidden = jax.vmap(ours.activations)(inputs)["hidden_0"]
+    order = jnp.argsort(-neuron_norms(ours))
+    outputs, last = ours.weights[0][order], ours.biases[-1]
+    predict = jax.vmap((loss or Hinge()).predict)
+    whole, real = predict(ours.table(inputs)), jnp.asarray(rows.weights) > 0
+    nothing = jnp.zeros((inputs.shape[0], outputs.shape[1]), hidden.dtype)
+    nothing = nothing if last is None else nothing + last[None]
+
+    def add(logits: Array, neuron: tuple[Array, Array]) -> tuple[Array, Array]:
+        alike = jnp.all((predict(logits) == whole) | ~real)
+        activity, weight = neuron
+        return logits + activity[:, None] * weight[None], alike
+
+    _, alike = jax.lax.scan(add, nothing, (hidden.T[order], outputs))
+    # Rounding may keep even all neurons, added in another order, from giving every answer.
+    return jnp.argmax(jnp.concatenate([alike, jnp.ones(1, bool)])).astype(jnp.int32)
+
+
+def _one_layer(network: AbstractNetwork) -> Any:
+    """The network with arrays of JAX, if it is an MLP with one hidden layer."""
+    weights = getattr(network, "weights", ())
+    if not hasattr(network, "first") or len(weights) != 1:
+        raise TypeError(
+            f"got {type(network).__name__} with {len(weights)} hidden layers; allowed: an MLP with "
+            "one, because neurons are ranked by the norms of their incoming weights."
+        )
+    return jax.tree.map(jnp.asarray, network)
 
 
 def gini(values: Float[np.ndarray, "value"]) -> float:

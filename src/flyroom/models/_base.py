@@ -1,6 +1,6 @@
 import abc
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,7 +12,6 @@ from ..tasks import Signature
 
 Tap = Callable[[str, Array], Array]
 Patch = Array | Callable[[Array], Array]
-_N = TypeVar("_N", bound="AbstractNetwork")
 
 
 def untouched(name: str, value: Array) -> Array:
@@ -114,7 +113,7 @@ def constant(**keywords: Any) -> Any:
     return eqx.field(metadata={"constant": True}, **keywords)
 
 
-def divide(network: _N) -> tuple[_N, _N]:
+def divide(network: Any) -> tuple[Any, Any]:
     """What learns of a network and what is constant, each with `None` in the other's places."""
 
     def learns(path: tuple[Any, ...], _: Any) -> bool:

@@ -2,7 +2,11 @@
 
 from .nanda import nanda_mod113 as nanda_mod113
 from .pair import pair_mod67 as pair_mod67, pair_parity as pair_parity
-from .parity import blog_parity as blog_parity, merrill_parity as merrill_parity
+from .parity import (
+    barak_parity as barak_parity,
+    blog_parity as blog_parity,
+    merrill_parity as merrill_parity,
+)
 from .power import power_mod97 as power_mod97, power_s5 as power_s5
 from .quadratic import doshi_mod97 as doshi_mod97
 from .report import (

@@ -21,6 +21,23 @@ def blog_parity() -> Experiment:
     )
 
 
+def barak_parity() -> Experiment:
+    """The online (50, 3)-parity network of the hidden-progress paper: no example is seen twice.
+
+    The code of the paper is not published. The 1,000 training examples are only measured.
+
+    Source: Barak et al. 2022, arXiv:2207.08799.
+    """
+    return Experiment(
+        task=SparseParity(n=50, k=3, train_count=1000, test_count=2000, fresh=True),
+        model=MLP(widths=(100,)),
+        optimizer=SGD(learning_rate=0.1),
+        loss=Hinge(),
+        batch_size=32,
+        steps=100_000,
+    )
+
+
 def merrill_parity() -> Experiment:
     """The (40, 3)-parity network whose sparse subnetwork takes over: 300 epochs of 32 steps.
 

@@ -6,6 +6,7 @@ from ._base import (
     Examples as Examples,
     Signature as Signature,
     Split as Split,
+    Stream as Stream,
     bits as bits,
     check_split as check_split,
     examples as examples,

@@ -1,9 +1,10 @@
 import abc
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int, Shaped, UInt64
+from jaxtyping import Float, Int, PRNGKeyArray, Shaped, UInt64
 
 from ..spec import Spec, SpecError
 from ..typing import AnyArray
@@ -44,6 +45,10 @@ class Split(eqx.Module):
     test: Examples
 
 
+Stream = Callable[[PRNGKeyArray, int], Examples]
+"""Draws so many examples on the device, from a key."""
+
+
 class AbstractTask(Spec):
     """A function to learn, from which examples are drawn on the host."""
 
@@ -55,6 +60,16 @@ class AbstractTask(Spec):
     @abc.abstractmethod
     def split(self, seed: int) -> Split:
         """The training and test examples that belong to `seed`, as NumPy arrays."""
+
+    @property
+    def stream(self) -> Stream | None:
+        """How minibatches are drawn anew at every step; `None` if they are taken from the split.
+
+        A pure function of a key and of how many examples to draw, which the compiler sees. Equal
+        tasks must give equal ones, of equal hash, or every run is a program of its own: a frozen
+        dataclass with a `__call__` is, a `lambda` is not.
+        """
+        return None
 
 
 class AbstractTable(AbstractTask):

@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 
-from ..spec import host
+from ..spec import SpecError, host
 from ._base import AbstractTask, Signature, Split, bits
 
 _CHOICE, _LABEL = 1, 2  # purposes of random words; the split itself is drawn with purpose 0
@@ -35,6 +35,13 @@ class Corrupted(AbstractTask):
     clean: AbstractTask = host()
     noise: float = host(0.1, minimum=0, maximum=1)
     labels: str = host("any", options=("any", "wrong"))
+
+    def __check_init__(self) -> None:
+        if self.clean.stream is not None:
+            raise SpecError(
+                f"Corrupted.clean: {type(self.clean).__name__} draws its training examples anew at "
+                "every step, so none keeps a wrong label; allowed: a task that trains on its split."
+            )
 
     @property
     def signature(self) -> Signature:

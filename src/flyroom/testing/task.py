@@ -1,7 +1,8 @@
+import jax
 import numpy as np
 
 from ..spec import SpecError
-from ..tasks import AbstractTask, Examples, check_split
+from ..tasks import AbstractTask, Examples, Split, Stream, check_split
 from ._rules import check_written, finite, name_of, rule, same
 
 
@@ -13,8 +14,9 @@ def check_task(task: AbstractTask) -> None:
 
     Raises:
         AssertionError: labels or tokens are out of range, a side of the split is empty, the sides
-            share an example, the split does not depend on the seed alone, or the task is not the
-            same after it was written down and read.
+            share an example, the split does not depend on the seed alone, what is drawn anew has
+            not the form of the split, or the task is not the same after it was written down and
+            read.
 
     Example:
         >>> import flyroom as fr
@@ -42,7 +44,24 @@ def check_task(task: AbstractTask) -> None:
     )
     shared = _rows(split.train) & _rows(split.test)
     rule(not shared, f"{name}.split: {len(shared)} inputs are both trained and tested on.")
+    if task.stream is not None:
+        _check_stream(task, task.stream, split.train)
     check_written(task)
+
+
+def _check_stream(task: AbstractTask, draw: Stream, train: Examples) -> None:
+    name = name_of(task)
+    rule(
+        draw == task.stream and hash(draw) == hash(task.stream),
+        f"{name}.stream is another one each time it is asked for, so no two runs share a program.",
+    )
+    drawn = jax.tree.map(np.asarray, jax.jit(draw, static_argnums=1)(jax.random.key(0), 64))
+    forms = [[x.shape[1:] for x in jax.tree.leaves(rows)] for rows in (drawn, train)]
+    rule(forms[0] == forms[1], f"{name}.stream gives rows {forms[0]}; the split's are {forms[1]}.")
+    try:
+        check_split(task, Split(drawn, drawn))
+    except SpecError as error:
+        raise AssertionError(f"{name}.stream: {error}") from error
 
 
 def _check_rows(task: AbstractTask, side: str, rows: Examples) -> None:

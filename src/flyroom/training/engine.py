@@ -16,7 +16,7 @@ from .. import spec
 from ..losses import AbstractLoss
 from ..models import AbstractModel, AbstractNetwork, divide
 from ..optim import AbstractOptimizer
-from ..tasks import Examples, Signature, Split
+from ..tasks import Examples, Signature, Split, Stream
 from ..typing import AnyArray
 from .batches import batch, epoch_order, slope
 from .record import Context, Snapshot
@@ -60,6 +60,7 @@ class Program:
     epoch: int
     parts: int
     precision: str
+    stream: Stream | None = None
 
     @property
     def wide(self) -> bool:
@@ -107,7 +108,6 @@ def advance(
     def update(state: State, rows: Examples, parts: int) -> State:
         total = jnp.sum(rows.weights)
         inside, around, outside = jr.split(jr.fold_in(noise, state.age), 3)
-        params: Any  # to Optax any pytree is one of parameters
         params, constants = divide(state.network)
 
         def prepare(params: Any) -> Any:
@@ -126,8 +126,7 @@ def advance(
                 gradient, state.optimizer, params, key=outside,
                 value=value, grad=gradient, value_fn=lambda params: share(prepare(params), rows),
             )  # fmt: skip
-        learned: Any = optax.apply_updates(params, updates)
-        network = eqx.combine(learned, constants)
+        network = eqx.combine(optax.apply_updates(params, updates), constants)
         return State(network, moments, state.age + 1)
 
     rows = fixed.split.train
@@ -136,6 +135,13 @@ def advance(
         return jax.lax.fori_loop(0, n, lambda _, s: update(s, rows, parts), state)
 
     end, order_key = state.age + n, key_of(fixed.seeds, "batch")
+    if (draw := program.stream) is not None:
+
+        def anew(_, state: State) -> State:
+            drawn = draw(jr.fold_in(order_key, state.age), size)
+            return update(state, jax.tree.map(lambda x, y: x.astype(y.dtype), drawn, rows), 1)
+
+        return jax.lax.fori_loop(0, n, anew, state)
 
     def finish_epoch(state: State) -> State:
         number = state.age // program.epoch

@@ -96,6 +96,11 @@ class Experiment(Spec):
         return [f"{name} can never happen: {w}." for name, w in zip(names, why, strict=True) if w]
 
     def __check_init__(self) -> None:
+        if self.task.stream is not None and self.batch_size is None:
+            raise SpecError(
+                f"Experiment.batch_size: got None; allowed: a number, because "
+                f"{type(self.task).__name__} draws the examples of every step anew."
+            )
         names = [r.name for r in self.record]
         if len(set(names)) < len(names):
             raise SpecError(f"Experiment.record: a name is given twice among {', '.join(names)}.")
@@ -131,4 +136,9 @@ class Experiment(Spec):
             raise SpecError(
                 f"Event.set: the task would have the form {task.signature} instead of "
                 f"{self.task.signature}; a network keeps its inputs and answers."
+            )
+        if task.stream != self.task.stream:
+            raise SpecError(
+                f"Event.set: what is drawn anew at every step would be {task.stream} instead of "
+                f"{self.task.stream}; that is compiled in."
             )

@@ -26,8 +26,8 @@ def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
     task = experiment.task
     sides = [_sides(task, _seed(experiment, "split")) for task in experiment.tasks()]
     rows, tests = (max(counts) for counts in zip(*sides, strict=True))
-    size = experiment.batch_size
-    if size is not None:
+    size, stream = experiment.batch_size, task.stream
+    if size is not None and stream is None:
         _check_batches(size, [train for train, _ in sides])
     nouns = _nouns(experiment)
     parts = 1 if size is not None else _parts(nouns, task.signature, rung(rows))
@@ -37,9 +37,10 @@ def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
         record=experiment.record,
         signature=task.signature,
         batch_size=size,
-        epoch=1 if size is None else math.ceil(rows / size),
+        epoch=1 if size is None or stream is not None else math.ceil(rows / size),
         parts=parts,
         precision=experiment.precision,
+        stream=stream,
     )
     nouns.loss.outputs(task.signature.classes)
     return program, (math.ceil(rung(rows) / parts) * parts, rung(tests))
