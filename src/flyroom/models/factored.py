@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from ..algebra import fourier_basis
 from ..spec import SpecError, leaf, shape
 from ..tasks import Signature
-from ..typing import FloatScalar
-from ._base import AbstractModel, AbstractNetwork, Tap, constant
+from ..typing import AnyArray, FloatScalar
+from ._base import AbstractModel, AbstractNetwork, Tap, constant, untouched
 from .activations import relu
 from .initial import haiku, variance_scaling_2
 from .linear import linear
@@ -35,11 +35,11 @@ class FactoredNetwork(AbstractNetwork):
     activation: Callable[[Array], Array] = shape(relu)
 
     @property
-    def embedding(self) -> Float[Array, "token embedding"] | None:
+    def embedding(self) -> Float[AnyArray, "token embedding"] | None:
         """The embedding, whether it learns or not; `None` if both sides are collapsed."""
         return self.embed if self.circles is None else self.circles
 
-    def collapsed(self) -> tuple[Array, Float[Array, "neuron class"]]:
+    def collapsed(self) -> tuple[AnyArray, Float[AnyArray, "neuron class"]]:
         """The two matrices that the factors multiply to: `w_in` and `w_out`."""
         embed, into, out = self.embedding, self.into, self.out
         tied = self.unembed is None
@@ -54,12 +54,12 @@ class FactoredNetwork(AbstractNetwork):
         return _product(embed, into, self.whole_in), _product(out, back, self.whole_out)
 
     @property
-    def w_in(self) -> Float[Array, "token neuron"] | Float[Array, "position token neuron"]:
+    def w_in(self) -> Float[AnyArray, "token neuron"] | Float[AnyArray, "position token neuron"]:
         """What each token adds to each neuron, at any position or at each."""
         return self.collapsed()[0]
 
     @property
-    def w_out(self) -> Float[Array, "neuron class"]:
+    def w_out(self) -> Float[AnyArray, "neuron class"]:
         """What each neuron adds to each logit."""
         return self.collapsed()[1]
 
@@ -73,16 +73,38 @@ class FactoredNetwork(AbstractNetwork):
         total = tables[0][x[0]]
         for position in range(1, x.shape[0]):
             total = total + tables[position % len(tables)][x[position]]
+        return self._heard(total, w_out, tap)
+
+    def answer(self, vectors: Float[AnyArray, "position embedding"]) -> Float[Array, "output"]:
+        """The logits for embedding vectors in the place of tokens.
+
+        Args:
+            vectors: one for each position.
+
+        Raises:
+            SpecError: the input side is collapsed, so that it reads no vectors.
+        """
+        if self.into is None:
+            raise SpecError("FactoredNetwork.answer: its input side is collapsed: no vectors.")
+        projections = _tables(self.into)
+        total = vectors[0] @ projections[0]
+        for position in range(1, vectors.shape[0]):
+            total = total + vectors[position] @ projections[position % len(projections)]
+        return self._heard(total, self.w_out, untouched)
+
+    def _heard(self, total: AnyArray, w_out: AnyArray, tap: Tap) -> Array:
         hidden = tap("hidden", self.activation(tap("preactivation", total)))
         return tap("logits", hidden @ w_out)
 
 
-def _tables(weights: Array) -> list[Array]:
+def _tables(weights: AnyArray) -> list[AnyArray]:
     """One matrix for all positions, or one for each."""
     return [weights] if weights.ndim == 2 else list(weights)
 
 
-def _product(left: Array | None, right: Array | None, whole: Array | None) -> Array:
+def _product(
+    left: AnyArray | None, right: AnyArray | None, whole: AnyArray | None
+) -> AnyArray:
     if whole is not None:
         return whole
     assert left is not None
