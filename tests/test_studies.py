@@ -53,6 +53,8 @@ def empty(**claims: Finding) -> Study:
         (Finding(1.5, None, 7), Verdict.NOT_ENOUGH),
         (Finding(math.nan, None, 0), Verdict.NOT_ENOUGH),
         (Finding(9.0, None, 8, holds=True), Verdict.REPRODUCED),
+        (Finding(1.5, None, 7, holds=True), Verdict.REPRODUCED),
+        (Finding(1.5, None, 7, holds=False), Verdict.NOT_ENOUGH),
         (Finding(1.5, None, 8, holds=False), Verdict.NOT_REPRODUCED),
     ],
 )
@@ -328,7 +330,10 @@ def test_what_a_wrong_call_is_told(
 
 # Our own studies.
 
-NAMES = ("blog_parity", "pair_mod67", "pair_parity")
+NAMES = (
+    "blog_parity", "pair_collapsed", "pair_five_neurons", "pair_mod67", "pair_parity",
+    "pair_reverse", "pair_sweep",
+)  # fmt: skip
 
 
 def test_every_study_is_found():
@@ -337,7 +342,8 @@ def test_every_study_is_found():
 
 def test_the_claims_that_the_studies_hold():
     known = {c.id for name in NAMES for c in studies.load(name, ROOT).claims}
-    assert {name.partition("-")[0] for name in known} == {"B1", "B4", "P1", "P2", "P12", "P13"}
+    pair = {f"P{n}" for n in (1, 2, 9, *range(12, 21))}
+    assert {name.partition("-")[0] for name in known} == {"B1", "B4"} | pair
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -39,9 +39,7 @@ def angle_error(network) -> float:
     order = np.argsort(reads)
     even = 2 * np.pi * np.arange(order.size) / order.size
     rho = np.linspace(-np.pi, np.pi, 7201)[:, None]  # steps of a twentieth of a degree
-    errors = np.concatenate(
-        [reads[order] - even - rho, writes[order] - 2 * (even + rho)], axis=1
-    )
+    errors = np.concatenate([reads[order] - even - rho, writes[order] - 2 * (even + rho)], axis=1)
     turned = np.angle(np.exp(1j * errors))
     return float(np.degrees(np.sqrt((turned**2).mean(1)).min()))
 

@@ -86,9 +86,12 @@ def falls(data):
     runs = data["reverse"]
     (peak, fall), periodic = peak_and_fall(runs), periodicity(runs)
     falling = (peak >= 0.5) & (fall >= SWING)
+    loss = runs.test_loss
+    rise = np.median((loss.isel(step=-1) / loss.min("step")).values)
     note = (
         f"{int((peak >= 0.5).sum())} of {peak.size} seeds get to 0.5, the highest to "
-        f"{peak.max():.2f}; {int(falling.sum())} of them fall; power in one frequency at the end: "
+        f"{peak.max():.2f}; the largest "
+        f"fall is {fall.max():.2f}; test loss ends at {rise:.1f} times its lowest (median); power in one frequency at the end: "
         f"{periodic.min():.2f} to {periodic.max():.2f} over seeds"
     )
     return there_is(falling & (periodic >= 0.8), note)

@@ -207,12 +207,14 @@ def redundant(data):
 
 @study.picture("Phases by weight decay: our runs, and the published ones of the same cells.")
 def by_decay(data):
-    return stacks({name: _bars(c) for name, c in zip(("ours", "published"), both(data), strict=True)})
+    return stacks(
+        {name: _bars(c) for name, c in zip(("ours", "published"), both(data), strict=True)}
+    )
 
 
 def _bars(cells: pd.DataFrame) -> dict[str, dict[str, float]]:
     rows = cells.groupby("weight_decay")[list(PHASES)].sum()
     return {
-        f"{decay:g}": {phase.replace("_", " "): row[phase] for phase in PHASES}
+        f"{decay:g}": {phase.replace("_", " "): int(row[phase]) for phase in PHASES}
         for decay, row in rows.iterrows()
     }

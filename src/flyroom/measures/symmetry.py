@@ -19,9 +19,9 @@ def gradient_symmetricity(
 ) -> float:
     r"""How alike two inputs act: 1 if logits depend on the sum of their embeddings alone.
 
-    The mean of \(\cos(\partial L_{abc} / \partial E_a, \partial L_{abc} / \partial E_b)\) over random
-    triples of two tokens and a logit. Untrained networks often have 1 as well. A triple one of
-    whose gradients is zero has no angle, and is left out.
+    The mean of \(\cos(\partial L_{abc} / \partial E_a, \partial L_{abc} / \partial E_b)\) over
+    random triples of two tokens and a logit. Untrained networks often have 1 as well. A triple one
+    of whose gradients is zero has no angle, and is left out.
 
     Args:
         answer: the logits for two embedding vectors, which are copies of their own.

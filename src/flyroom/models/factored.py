@@ -102,9 +102,7 @@ def _tables(weights: AnyArray) -> list[AnyArray]:
     return [weights] if weights.ndim == 2 else list(weights)
 
 
-def _product(
-    left: AnyArray | None, right: AnyArray | None, whole: AnyArray | None
-) -> AnyArray:
+def _product(left: AnyArray | None, right: AnyArray | None, whole: AnyArray | None) -> AnyArray:
     if whole is not None:
         return whole
     assert left is not None
