@@ -150,8 +150,8 @@ def test_circles_are_waves_of_unit_norm_that_do_not_learn():
 def test_circles_stay_where_they_are_while_the_rest_learns():
     experiment = fr.spec.replace(fr.recipes.pair_five_neurons(), {"task.p": 11, "steps": 20})
     runs = fr.train(experiment, {"seed": [0]}, machine=fr.Machine(devices=1, progress=False))
-    trained = fr.network(runs, 0)
-    start = experiment.model.init(experiment.task.signature, 11, key=jr.key(5))
+    trained: Any = fr.network(runs, 0)
+    start: Any = experiment.model.init(experiment.task.signature, 11, key=jr.key(5))
     np.testing.assert_array_equal(trained.circles, start.circles)
     assert trained.into.size + trained.out.size == 20
     norm = np.sqrt((np.square(trained.into)).sum() + np.square(trained.out).sum())

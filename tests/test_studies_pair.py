@@ -13,10 +13,11 @@ import xarray as xr
 import flyroom as fr
 from flyroom import studies
 from flyroom.models import FactoredMLP, FactoredNetwork
-from flyroom.studies import Answer, Study, Verdict
+from flyroom.studies import Study, Verdict
 from flyroom.tasks import Signature
 
 ROOT = Path(__file__).resolve().parents[1] / "studies"
+QUIET = fr.Machine(devices=1, progress=False)
 TURN = 2 * np.pi / 5
 
 
@@ -32,10 +33,12 @@ def made(**curves: np.ndarray) -> xr.Dataset:
     return xr.Dataset(known, {"run": range(runs), "step": 100 * np.arange(steps)})
 
 
-def answers(study: Study, data: dict[str, xr.Dataset]) -> dict[str, Answer]:
-    found = {answer.claim.id: answer for answer in studies.judge(study, data)}
-    assert [answer.error for answer in found.values() if answer.error] == []
-    return found
+def answers(study: Study, data: dict[str, xr.Dataset]) -> tuple[dict, dict]:
+    """What is said to each claim, and the finding behind it."""
+    found = studies.judge(study, data)
+    assert [answer.error for answer in found if answer.error] == []
+    verdicts = {answer.claim.id: answer.verdict for answer in found}
+    return verdicts, {answer.claim.id: answer.finding for answer in found}
 
 
 def five(rho: float, turned: float = 0.0) -> FactoredNetwork:
@@ -45,6 +48,36 @@ def five(rho: float, turned: float = 0.0) -> FactoredNetwork:
     into = 3 * np.stack([np.cos(reads), np.sin(reads)])
     out = np.stack([np.cos(2 * angles), np.sin(2 * angles)], axis=1)
     return FactoredNetwork(None, jnp.asarray(into), jnp.asarray(out), None)
+
+
+# The network of the main text.
+
+
+@pytest.mark.slow
+def test_p1_holds_for_a_few_seeds():
+    """Which seeds generalise differs between machines; that each is as published does not."""
+    study, _ = loaded("pair_mod67")
+    sweep = study.at("quick")["seeds"]
+    runs = fr.train(
+        sweep.experiment, {"seed": range(4)}, machine=fr.Machine(devices=1, progress=False)
+    )
+    early = runs.sel(step=1000)
+    assert (early.train_loss < 1.1e-5).all()
+    assert (early.train_accuracy == 1).all()
+    assert (early.neuron_power_share < 0.4).all()
+    peak = runs.test_loss.max("step")
+    assert ((peak > 0.9) & (peak < 1.9)).all()
+    times = fr.measures.first_step(runs.test_loss, 1e-3, falling=True)
+    last = runs.isel(step=-1)
+    for run in range(4):
+        end = last.isel(run=run)
+        if np.isnan(times[run]):
+            assert 1e-3 < end.test_loss < 1.7
+            assert end.train_accuracy == 1
+        else:
+            assert 5_000 < times[run] <= 50_000
+            assert 1.2e-7 < end.train_loss < 1e-6
+            assert end.neuron_power_share > 0.85
 
 
 # Five neurons.
@@ -66,12 +99,12 @@ def test_five_neurons_are_judged_by_all_pairs(monkeypatch: pytest.MonkeyPatch):
     loss = np.ones((10, 3))
     runs = made(train_accuracy=accuracy, test_accuracy=accuracy, train_loss=loss, test_loss=loss)
     found = answers(study, {"seeds": runs})
-    assert found["P9-perfect"].finding.value == 5
-    assert found["P9-angles"].finding.value < 0.1
-    assert {a.verdict for a in found.values()} == {Verdict.REPRODUCED}
+    assert found[1]["P9-perfect"].value == 5
+    assert found[1]["P9-angles"].value < 0.1
+    assert set(found[0].values()) == {Verdict.REPRODUCED}
     fail = answers(study, {"seeds": runs.isel(run=[1, 3, 5, 7, 9] * 2)})
-    assert fail["P9-perfect"].verdict == Verdict.NOT_REPRODUCED
-    assert fail["P9-angles"].verdict == Verdict.NOT_ENOUGH
+    assert fail[0]["P9-perfect"] == Verdict.NOT_REPRODUCED
+    assert fail[0]["P9-angles"] == Verdict.NOT_ENOUGH
     for _, draw in study.pictures:
         draw({"seeds": runs})
 
@@ -105,13 +138,13 @@ def test_one_seed_proves_that_there_is_one(monkeypatch: pytest.MonkeyPatch):
     up = np.tile([[0.0, 0.1, 0.2, 0.3]], (4, 1))
     curves = np.concatenate([up, [[0.0, 0.6, 0.3, 0.7]]])
     never = answers(study, {"reverse": runs(up), "twice": runs(up)})
-    assert {a.verdict for a in never.values()} == {Verdict.NOT_ENOUGH}
+    assert set(never[0].values()) == {Verdict.NOT_ENOUGH}
     once = answers(study, {"reverse": runs(curves[:, :3]), "twice": runs(curves)})
-    assert {a.verdict for a in once.values()} == {Verdict.REPRODUCED}
-    assert {a.finding.value for a in once.values()} == {1}
+    assert set(once[0].values()) == {Verdict.REPRODUCED}
+    assert {f.value for f in once[1].values()} == {1}
     every = runs(np.tile(up, (5, 1)))
     none = answers(study, {"reverse": every, "twice": every})
-    assert {a.verdict for a in none.values()} == {Verdict.NOT_REPRODUCED}
+    assert set(none[0].values()) == {Verdict.NOT_REPRODUCED}
 
 
 # The sweep.
@@ -162,8 +195,8 @@ def test_the_published_sweep_reproduces_itself(monkeypatch: pytest.MonkeyPatch):
     )
     absolute = made(test_accuracy=np.ones((5, 2)))
     found = answers(study, {"cells": runs, "absolute": absolute})
-    assert {a.verdict for a in found.values()} == {Verdict.REPRODUCED}
-    values = {id: answer.finding.value for id, answer in found.items()}
+    assert set(found[0].values()) == {Verdict.REPRODUCED}
+    values = {id: finding.value for id, finding in found[1].items()}
     assert values["P15-cells"] == pytest.approx(1)
     assert values["P14-absolute"] == 6
     assert values["P14-squared"] == pytest.approx(64 / 6)
@@ -178,11 +211,11 @@ def test_a_sweep_without_grokking_is_not_the_published_one():
         test_loss=np.maximum(runs.test_loss, 0.1), test_accuracy=0 * runs.test_accuracy
     )
     found = answers(study, {"cells": worse, "absolute": made(test_accuracy=np.zeros((5, 2)))})
-    assert found["P15-modes"].finding.value == 3
-    assert found["P15-modes"].verdict == Verdict.NOT_REPRODUCED
-    assert found["P15-cells"].verdict == Verdict.NOT_REPRODUCED
-    assert found["P16-order"].finding.value == 2
-    assert found["P14-absolute"].verdict == Verdict.NOT_ENOUGH
+    assert found[1]["P15-modes"].value == 3
+    assert found[0]["P15-modes"] == Verdict.NOT_REPRODUCED
+    assert found[0]["P15-cells"] == Verdict.NOT_REPRODUCED
+    assert found[1]["P16-order"].value == 2
+    assert found[0]["P14-absolute"] == Verdict.NOT_ENOUGH
 
 
 # Collapsed matrices and inputs apart.
@@ -219,9 +252,9 @@ def test_products_are_told_from_whole_matrices(monkeypatch: pytest.MonkeyPatch):
         "shared": runs(3, 1.0, shared=True), "apart": runs(3, 1.0),
     }  # fmt: skip
     found = answers(study, data)
-    assert {a.verdict for a in found.values()} == {Verdict.REPRODUCED}
-    assert found["P17-collapsed"].finding.value == pytest.approx(0.2)
-    assert found["P17-factored"].finding.runs == 8
+    assert set(found[0].values()) == {Verdict.REPRODUCED}
+    assert found[1]["P17-collapsed"].value == pytest.approx(0.2)
+    assert found[1]["P17-factored"].runs == 8
     for _, draw in study.pictures:
         draw(data)
     changed = {
@@ -229,6 +262,6 @@ def test_products_are_told_from_whole_matrices(monkeypatch: pytest.MonkeyPatch):
         "shared": runs(3, 1.0), "apart": runs(3, 1.0, shared=True),
     }  # fmt: skip
     reversed = answers(study, changed)
-    assert {a.verdict for a in reversed.values()} == {Verdict.NOT_REPRODUCED}
+    assert set(reversed[0].values()) == {Verdict.NOT_REPRODUCED}
     fewer = answers(study, {**data, "apart": runs(3, 0.5)})
-    assert fewer["P20-circularity"].verdict == Verdict.NOT_ENOUGH
+    assert fewer[0]["P20-circularity"] == Verdict.NOT_ENOUGH

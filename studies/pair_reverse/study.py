@@ -90,9 +90,9 @@ def falls(data):
     rise = np.median((loss.isel(step=-1) / loss.min("step")).values)
     note = (
         f"{int((peak >= 0.5).sum())} of {peak.size} seeds get to 0.5, the highest to "
-        f"{peak.max():.2f}; the largest "
-        f"fall is {fall.max():.2f}; test loss ends at {rise:.1f} times its lowest (median); power in one frequency at the end: "
-        f"{periodic.min():.2f} to {periodic.max():.2f} over seeds"
+        f"{peak.max():.2f}; the largest fall is {fall.max():.2f}; test loss ends at {rise:.1f} "
+        "times its lowest (median); power in one frequency: "
+        f"{periodic.min():.2f} to {periodic.max():.2f}"
     )
     return there_is(falling & (periodic >= 0.8), note)
 

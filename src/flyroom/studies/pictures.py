@@ -8,6 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullLocator
 
 from ..figures._style import FREQUENCIES, INK, RULE, STEPS, TEST, TRAIN, canvas, styled
+from .claim import Number
 
 _MANY = 32  # runs above which lines in a vector graphic become an image
 
@@ -90,7 +91,7 @@ def arrows(panels: Mapping[str, np.ndarray]) -> Figure | SubFigure:
 
 
 @styled
-def stacks(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure | SubFigure:
+def stacks(panels: Mapping[str, Mapping[str, Mapping[str, Number]]]) -> Figure | SubFigure:
     """Bars that say which share of the runs of each setting is of which kind.
 
     Args:
