@@ -55,11 +55,14 @@ AXES = {
 
 def plain_factored(n: Any, one_hot: Any, act: Any) -> Any:
     """Every product as it is written in the formula, for NumPy and for JAX."""
-    into = one_hot @ n.whole_in if n.into is None else one_hot @ n.embed @ n.into
-    hidden = act(into.sum(1))
+    embed = n.embed if n.circles is None else n.circles
+    vectors = one_hot if n.into is None else one_hot @ embed
+    weights = n.whole_in if n.into is None else n.into
+    tables = [weights, weights] if weights.ndim == 2 else weights
+    hidden = act(vectors[:, 0] @ tables[0] + vectors[:, 1] @ tables[1])
     if n.out is None:
         return hidden @ n.whole_out
-    return hidden @ n.out @ (n.embed.T if n.unembed is None else n.unembed)
+    return hidden @ n.out @ (embed.T if n.unembed is None else n.unembed)
 
 
 def plain_mlp(n: Any, rows: Any, act: Any) -> Any:
@@ -107,6 +110,63 @@ def test_factored_networks_equal_the_one_hot_form(input: str, output: str, tied:
         part: AXES[part] for part in parts
     }
     check_form(network, INPUTS, ONE_HOT, plain_factored, act)
+
+
+@pytest.mark.parametrize(("input", "output", "tied"), FORMS)
+def test_positions_may_have_projections_of_their_own(input: str, output: str, tied: bool):
+    model = FactoredMLP(5, 11, input=input, output=output, tied=tied, shared=False)
+    network = some(model)
+    name = "into" if input == "factored" else "whole_in"
+    first, *_ = dims(network, name, 3)
+    assert first == "position"
+    assert fr.measures.input_tables(network).shape == (2, TOKENS, 5)
+    check_form(network, INPUTS, ONE_HOT, plain_factored, fr.models.relu)
+    fr.testing.check_model(model, PAIRS, TOKENS)
+
+
+def test_whole_matrices_of_positions_begin_with_the_spread_of_one():
+    signature = Signature((2,), 97, 97)
+    whole = init(FactoredMLP(500, input="collapsed", shared=False), signature, 97).whole_in
+    assert whole.std(axis=(1, 2)) == pytest.approx([np.sqrt(2 / 97)] * 2, rel=0.02)
+
+
+def test_circles_are_waves_of_unit_norm_that_do_not_learn():
+    model = FactoredMLP(5, 4, circles=(1, 3))
+    fr.testing.check_model(model, PAIRS, TOKENS)
+    network = init(model)
+    angles = 2 * np.pi / TOKENS * np.outer(np.arange(TOKENS), [1, 1, 3, 3])
+    waves = np.where([True, False] * 2, np.cos(angles), np.sin(angles))
+    np.testing.assert_allclose(network.circles, waves * (2 / TOKENS) ** 0.5, atol=1e-7)
+    np.testing.assert_allclose(network.circles.T @ network.circles, np.eye(4), atol=1e-6)
+    assert set(paths(network)) == {"into", "out", "circles"}
+    learns, stays = fr.models.divide(network)
+    assert set(paths(learns)) == {"into", "out"}
+    assert set(paths(stays)) == {"circles"}
+    check_form(
+        jax.tree.map(np.asarray, some(model)), INPUTS, ONE_HOT, plain_factored, fr.models.relu
+    )
+
+
+def test_circles_stay_where_they_are_while_the_rest_learns():
+    experiment = fr.spec.replace(fr.recipes.pair_five_neurons(), {"task.p": 11, "steps": 20})
+    runs = fr.train(experiment, {"seed": [0]}, machine=fr.Machine(devices=1, progress=False))
+    trained: Any = fr.network(runs, 0)
+    start: Any = experiment.model.init(experiment.task.signature, 11, key=jr.key(5))
+    np.testing.assert_array_equal(trained.circles, start.circles)
+    assert trained.into.size + trained.out.size == 20
+    norm = np.sqrt((np.square(trained.into)).sum() + np.square(trained.out).sum())
+    assert runs.weight_norm.isel(step=-1).item() == pytest.approx(norm, rel=1e-5)
+    assert runs.weight_norm.isel(step=0).item() != pytest.approx(norm, rel=1e-3)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_network_answers_vectors_as_it_answers_their_tokens(shared: bool):
+    network = init(FactoredMLP(5, 11, shared=shared))
+    vectors = network.embed[INPUTS[0]]
+    np.testing.assert_allclose(network.answer(vectors), network(jnp.asarray(INPUTS[0])), rtol=1e-5)
+    collapsed = init(FactoredMLP(5, 11, input="collapsed"))
+    with pytest.raises(SpecError, match="its input side is collapsed"):
+        collapsed.answer(vectors)
 
 
 def test_collapsing_a_network_keeps_its_function():
@@ -163,6 +223,8 @@ def test_gelu_is_the_normal_distribution_function():
     [
         (FactoredMLP(), Signature((9,), None, 2), 2, "reads tokens; the task gives real vectors"),
         (FactoredMLP(), PAIRS, 2, "2 outputs cannot share the embedding of 7 tokens. Use tied=Fal"),
+        (FactoredMLP(circles=(1,)), PAIRS, 7, "embed_width=500; allowed: .* 1 to 3 .* number, 2"),
+        (FactoredMLP(embed_width=2, circles=(4,)), PAIRS, 7, r"got \(4,\)"),
     ],
 )
 def test_models_refuse_tasks_that_they_cannot_read(model, signature, outputs: int, message: str):

@@ -53,6 +53,8 @@ def empty(**claims: Finding) -> Study:
         (Finding(1.5, None, 7), Verdict.NOT_ENOUGH),
         (Finding(math.nan, None, 0), Verdict.NOT_ENOUGH),
         (Finding(9.0, None, 8, holds=True), Verdict.REPRODUCED),
+        (Finding(1.5, None, 7, holds=True), Verdict.REPRODUCED),
+        (Finding(1.5, None, 7, holds=False), Verdict.NOT_ENOUGH),
         (Finding(1.5, None, 8, holds=False), Verdict.NOT_REPRODUCED),
     ],
 )
@@ -328,9 +330,11 @@ def test_what_a_wrong_call_is_told(
 
 # Our own studies.
 
-
-NAMES = ("barak_parity", "blog_parity", "merrill_parity", "pair_mod67", "pair_parity")
-NAMES += ("parity_decay", "parity_noise")
+NAMES = (
+    "barak_parity", "blog_parity", "doshi_corrupted", "merrill_parity", "nanda_mod113",
+    "pair_collapsed", "pair_five_neurons", "pair_mod67", "pair_parity", "pair_reverse", "pair_sweep",
+    "parity_decay", "parity_noise", "report_fractions", "report_optimizers",
+)  # fmt: skip
 
 
 def test_every_study_is_found():
@@ -339,7 +343,8 @@ def test_every_study_is_found():
 
 def test_the_claims_that_the_studies_hold():
     known = {c.id for name in NAMES for c in studies.load(name, ROOT).claims}
-    ids = "B1 B4 B5 B5x B5y B6 B7 B8 BA BA1 BA2 BA3 ME1 ME2 P1 P2 P12 P13"
+    ids = "B1 B4 B5 B5x B5y B6 B7 B8 BA BA1 BA2 BA3 GD1 GD3 GD4 GD5 GD6 GD7 GD8 GD9 GD10 ME1 ME2"
+    ids += " NA1 NA3 NA4 NA5 NA6 P1 P2 P9 P12 P13 P14 P15 P16 P17 P18 P19 P20 R1 R2 R3 R4 R5 R6"
     assert {name.partition("-")[0] for name in known} == set(ids.split())
 
 
@@ -372,28 +377,3 @@ def in_their_bands(name: str, seeds: int, claims: list[str]) -> None:
 def test_b1_and_b4_hold_for_a_few_seeds():
     claims = ["B1-mem", "B1-gen", "B1-test50", "B4-0", "B4-100", "B4-500"]
     in_their_bands("blog_parity", 3, claims)
-
-
-@pytest.mark.slow
-def test_p1_holds_for_a_few_seeds():
-    """Which seeds generalise differs between machines; that each is as published does not."""
-    study = studies.load("pair_mod67", ROOT)
-    sweep = study.at("quick")["seeds"]
-    runs = fr.train(sweep.experiment, {"seed": range(4)}, machine=QUIET)
-    early = runs.sel(step=1000)
-    assert (early.train_loss < 1.1e-5).all()
-    assert (early.train_accuracy == 1).all()
-    assert (early.neuron_power_share < 0.4).all()
-    peak = runs.test_loss.max("step")
-    assert ((peak > 0.9) & (peak < 1.9)).all()
-    times = fr.measures.first_step(runs.test_loss, 1e-3, falling=True)
-    last = runs.isel(step=-1)
-    for run in range(4):
-        end = last.isel(run=run)
-        if np.isnan(times[run]):
-            assert 1e-3 < end.test_loss < 1.7
-            assert end.train_accuracy == 1
-        else:
-            assert 5_000 < times[run] <= 50_000
-            assert 1.2e-7 < end.train_loss < 1e-6
-            assert end.neuron_power_share > 0.85

@@ -39,6 +39,10 @@ from .survival import (
     median_time as median_time,
     survival as survival,
 )
+from .symmetry import (
+    circularity as circularity,
+    gradient_symmetricity as gradient_symmetricity,
+)
 from .timing import (
     describe_times as describe_times,
     first_step as first_step,

@@ -40,5 +40,8 @@ def variance_scaling_2(
 ) -> Float[Array, "..."]:
     """Truncated normal with variance `2/fan_in` after the cut: Haiku's `VarianceScaling(2)`."""
     del fan_in
-    draw = jax.nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
+    several = tuple(range(len(shape) - 2))  # matrices, each with a fan-in of its own
+    draw = jax.nn.initializers.variance_scaling(
+        2.0, "fan_in", "truncated_normal", batch_axis=several
+    )
     return draw(key, shape, jnp.float32)

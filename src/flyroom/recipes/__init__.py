@@ -1,7 +1,14 @@
 """Published set-ups, with exact hyperparameters and their source."""
 
 from .nanda import nanda_mod113 as nanda_mod113
-from .pair import pair_mod67 as pair_mod67, pair_parity as pair_parity
+from .pair import (
+    pair_five_neurons as pair_five_neurons,
+    pair_mod67 as pair_mod67,
+    pair_parity as pair_parity,
+    pair_parity_sweep as pair_parity_sweep,
+    pair_reverse as pair_reverse,
+    pair_twice as pair_twice,
+)
 from .parity import (
     barak_parity as barak_parity,
     blog_parity as blog_parity,

@@ -2,7 +2,7 @@
 
 from .claim import Answer as Answer, Claim as Claim, Finding as Finding, Verdict as Verdict
 from .find import find as find, load as load
-from .pictures import curves as curves
+from .pictures import arrows as arrows, curves as curves, stacks as stacks
 from .report import machine as machine, write_report as write_report
 from .run import Outcome as Outcome, judge as judge, run as run
 from .statistics import mean as mean, median as median, share as share

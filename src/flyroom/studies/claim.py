@@ -29,7 +29,9 @@ class Finding:
         value: the number; infinite for a time that was not reached.
         interval: its confidence interval, `None` where so few runs have none.
         runs: from how many runs it comes, censored ones among them.
-        holds: whether the claim holds; if `None`, that is whether the value lies in its band.
+        holds: whether the claim holds; if `None`, that is whether the value lies in its band. If it
+            is true, the number of runs does not matter: of a claim that there is such a run, one is
+            proof.
         note: what has to be known beside the number, such as how many runs are censored.
     """
 
@@ -99,7 +101,7 @@ class Claim:
             finding = self.judge(data)
         except Exception:
             return Answer(self, Verdict.RAISED, None, traceback.format_exc())
-        if finding.runs < self.needs:
+        if finding.runs < self.needs and not finding.holds:
             return Answer(self, Verdict.NOT_ENOUGH, finding)
         low, high = self.band(finding.runs)
         holds = low <= finding.value <= high if finding.holds is None else finding.holds

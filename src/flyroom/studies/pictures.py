@@ -1,12 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import NullLocator
 
-from ..figures._style import FREQUENCIES, INK, STEPS, TEST, TRAIN, canvas, styled
+from ..figures._style import FREQUENCIES, INK, RULE, STEPS, TEST, TRAIN, canvas, styled
+from .claim import Number
 
 _MANY = 32  # runs above which lines in a vector graphic become an image
 
@@ -75,6 +77,67 @@ def curves(
     grid[-1].set_xlim(0, last or float(runs.step.max()) / per)
     if per == 1:
         grid[-1].xaxis.set_major_formatter(STEPS)
+    return figure
+
+
+@styled
+def arrows(panels: Mapping[str, np.ndarray]) -> Figure | SubFigure:
+    """Vectors of the plane from the origin, numbered, each panel by the longest of its own.
+
+    Args:
+        panels: by title, an array with a vector in each row. A row has one colour in all panels.
+
+    Example:
+        >>> turns = 2 * np.pi * np.arange(5) / 5
+        >>> figure = arrows({"in": np.stack([np.cos(turns), np.sin(turns)], axis=1)})
+    """
+    figure = canvas(None, 0.4 + 2.8 * len(panels), 3.1)
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, vectors) in zip(grid, panels.items(), strict=True):
+        longest = np.linalg.norm(vectors, axis=1).max()
+        turn = np.linspace(0, 2 * np.pi, 200)
+        axes.plot(np.cos(turn), np.sin(turn), color=RULE, linewidth=0.8)
+        for number, (x, y) in enumerate(vectors / longest):
+            color = FREQUENCIES[number % len(FREQUENCIES)]
+            axes.plot([0, x], [0, y], color=color)
+            axes.annotate(
+                f"{number}", (x, y), (8 * x, 8 * y), textcoords="offset points", color=color,
+                ha="center", va="center",
+            )  # fmt: skip
+        axes.set(title=title, aspect="equal", xlim=(-1.25, 1.25), ylim=(-1.25, 1.25))
+        axes.set_axis_off()
+    return figure
+
+
+@styled
+def stacks(panels: Mapping[str, Mapping[str, Mapping[str, Number]]]) -> Figure | SubFigure:
+    """Bars that say which share of the runs of each setting is of which kind.
+
+    Args:
+        panels: by title, the settings of a panel; by setting, the count of each kind, in the same
+            order everywhere.
+
+    Example:
+        >>> figure = stacks({"ours": {"0.1": {"memorised": 2, "grokked": 6}, "1": {"grokked": 4}}})
+    """
+    figure = canvas(None, 0.8 + 2.9 * len(panels), 2.9)
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    kinds = list(dict.fromkeys(k for bars in panels.values() for b in bars.values() for k in b))
+    for axes, (title, bars) in zip(grid, panels.items(), strict=True):
+        counts = np.array([[bar.get(kind, 0) for kind in kinds] for bar in bars.values()], float)
+        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        below = np.zeros(len(bars))
+        for number, kind in enumerate(kinds):
+            color = FREQUENCIES[number % len(FREQUENCIES)]
+            axes.bar(list(bars), shares[:, number], 0.8, below, color=color, label=kind)
+            below += shares[:, number]
+        axes.set(title=title, ylim=(0, 1))
+        axes.xaxis.set_minor_locator(NullLocator())
+    grid[0].set_ylabel("share of runs")
+    figure.legend(
+        *grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(kinds),
+        labelcolor=INK,
+    )  # fmt: skip
     return figure
 
 

@@ -126,8 +126,8 @@ def advance(
                 gradient, state.optimizer, params, key=outside,
                 value=value, grad=gradient, value_fn=lambda params: share(prepare(params), rows),
             )  # fmt: skip
-        network = eqx.combine(optax.apply_updates(params, updates), constants)
-        return State(network, moments, state.age + 1)
+        learned: Any = optax.apply_updates(params, updates)
+        return State(eqx.combine(learned, constants), moments, state.age + 1)
 
     rows = fixed.split.train
     size = program.batch_size
