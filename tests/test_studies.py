@@ -332,8 +332,8 @@ def test_what_a_wrong_call_is_told(
 
 NAMES = (
     "barak_parity", "blog_parity", "doshi_corrupted", "merrill_parity", "nanda_mod113",
-    "pair_collapsed", "pair_five_neurons", "pair_mod67", "pair_parity", "pair_reverse", "pair_sweep",
-    "parity_decay", "parity_noise", "report_fractions", "report_optimizers",
+    "pair_collapsed", "pair_five_neurons", "pair_mod67", "pair_parity", "pair_reverse",
+    "pair_sweep", "parity_decay", "parity_noise", "report_fractions", "report_optimizers",
 )  # fmt: skip
 
 

@@ -45,10 +45,10 @@ study = Study(
     sweeps={
         "quick": {
             "low": until_done(0.15, 25_000, 1),
-            "middle": until_done(0.30, 15_000, 2),
-            "high": until_done(0.45, 4000, 2),
-            "mlp": plain(MLP, [0.15, 0.30, 0.45], 3000, 1),
-            "lstm": plain(LSTM, [0.45], 10_000, 2),
+            "middle": until_done(0.30, 15_000, 1),
+            "high": until_done(0.45, 4000, 1),
+            "mlp": plain(MLP, [0.15, 0.30, 0.45], 2000, 1),
+            "lstm": plain(LSTM, [0.45], 10_000, 1),
         },
         "full": {
             "low": until_done(0.15, 25_000, 8),
