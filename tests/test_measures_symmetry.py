@@ -100,3 +100,35 @@ def test_noise_is_not_circular():
 def test_more_components_than_there_are_have_no_circularity():
     with pytest.raises(ValueError, match="got components=4; allowed: 1 to 2 for an embedding of"):
         measures.circularity(circle(3))
+
+
+def five_neurons(p: int, frequency: int) -> np.ndarray:
+    """Logits of the smallest ReLU network that adds on one circle, over all pairs."""
+    turn, arrow = 2 * np.pi * frequency * np.arange(p) / p, 2 * np.pi * np.arange(5) / 5
+    inside = np.cos(turn[:, None] - arrow)
+    hidden = np.maximum(inside[:, None] + inside[None], 0)
+    return hidden @ np.cos(2 * arrow[:, None] - turn[None])
+
+
+def test_distance_irrelevance_of_known_logits():
+    """Values of the definition: a square 0, an exact |cos| 0.0006, five ReLU neurons 0.103."""
+    p = 59
+    a, b, c = np.meshgrid(*3 * [np.arange(p)], indexing="ij")
+    turn = 2 * np.pi * 3 / p
+    waves = np.cos(turn * (a + b - c))
+    halves = np.cos(turn * (a - b) / 2)
+    assert measures.distance_irrelevance(halves**2 * waves) == pytest.approx(0, abs=1e-12)
+    assert measures.distance_irrelevance(np.abs(halves) * waves) == pytest.approx(0, abs=1e-3)
+    assert measures.distance_irrelevance(five_neurons(p, 3)) == pytest.approx(0.103, abs=0.01)
+    assert measures.distance_irrelevance(waves) == 1
+    noise = waves + np.random.default_rng(0).normal(0, 0.05, waves.shape)
+    assert measures.distance_irrelevance(noise) > 0.9
+
+
+def test_distance_irrelevance_as_it_is_written():
+    p = 7
+    logits = np.random.default_rng(0).normal(size=(p, p, p))
+    right = {(a, b): logits[a, b, (a + b) % p] for a in range(p) for b in range(p)}
+    by_difference = [[v for (a, b), v in right.items() if (a - b) % p == d] for d in range(p)]
+    expected = np.mean([np.std(values) for values in by_difference]) / np.std([*right.values()])
+    assert measures.distance_irrelevance(logits) == pytest.approx(expected, rel=1e-12)

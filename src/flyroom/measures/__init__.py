@@ -41,6 +41,7 @@ from .survival import (
 )
 from .symmetry import (
     circularity as circularity,
+    distance_irrelevance as distance_irrelevance,
     gradient_symmetricity as gradient_symmetricity,
 )
 from .timing import (

@@ -80,3 +80,35 @@ def circularity(embedding: Float[np.ndarray, "token channel"], *, components: in
     left, _, _ = np.linalg.svd(table - table.mean(0), full_matrices=False)
     # The columns of `left` have norm one and mean zero, so their powers are shares.
     return float(algebra.power(left[:, :components]).max(0).mean())
+
+
+def distance_irrelevance(logits: Float[np.ndarray, "p p p"]) -> float:
+    r"""How little the right logit depends on the difference of the inputs: near 0 for a pizza.
+
+    The standard deviation of \(L_{ab,a+b}\) over sums \(a + b\) at each difference \(a - b\), mean
+    over differences, divided by that over all pairs. A pizza's right logit depends on the
+    difference alone; where it does not vary at all the measure is 1.
+
+    Args:
+        logits: of addition modulo p, by both inputs and class.
+
+    Example:
+        >>> a, b, c = np.meshgrid(*3 * [np.arange(59)], indexing="ij")
+        >>> turn = 2 * np.pi * 3 / 59
+        >>> pizza = np.abs(np.cos(turn * (a - b) / 2)) * np.cos(turn * (a + b - c))
+        >>> print(round(distance_irrelevance(pizza), 4))
+        0.0
+        >>> print(distance_irrelevance(np.cos(turn * (a + b - c))))
+        1.0
+
+    Source: Zhong et al. 2023, arXiv:2306.17844.
+    """
+    p = len(logits)
+    a, b = np.divmod(np.arange(p * p), p)
+    right = logits[a, b, (a + b) % p].astype(np.float64)
+    spread = right.std()
+    if spread <= 1e-12 * np.abs(right).max(initial=0.0):
+        return 1.0
+    grid = np.zeros((p, p))
+    grid[(a - b) % p, (a + b) % p] = right
+    return float(grid.std(1).mean() / spread)

@@ -1,0 +1,175 @@
+"""Does the share of attention decide whether a network adds like a clock or like a pizza?"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+
+import flyroom as fr
+from flyroom.studies import Finding, Study, Sweep, curves, median
+
+ZHONG = "Zhong et al. 2023, arXiv:2306.17844"
+P = 59
+RATE, WIDTH = "model.attention_rate", "model.width"
+
+experiment = fr.spec.replace(
+    fr.recipes.zhong_mod59(), {"schedule": fr.Schedule(per_octave=8), "keep": fr.Schedule(0)}
+)
+# Narrower and shorter than the source's 128 and 20,000 steps, for two cores.
+narrow = {"model.width": 64, "model.neurons": 256, "steps": 5000}
+study = Study(
+    name="zhong_circles",
+    question=(
+        "Between a plain sum and attention, at which share of attention does a network stop adding "
+        "like a pizza and begin to add like a clock?"
+    ),
+    source=ZHONG,
+    sweeps={
+        "quick": {
+            "rates": Sweep(
+                fr.spec.replace(experiment, narrow),
+                {RATE: [0.0, 0.5, 1.0], "seed": range(4)},
+            )
+        },
+        "full": {
+            "rates": Sweep(
+                experiment, {RATE: np.linspace(0, 1, 11).round(2).tolist(), "seed": range(16)}
+            ),
+            "widths": Sweep(
+                experiment,
+                {
+                    WIDTH: [32, 64, 128, 256, 512],
+                    RATE: [0.6, 0.8, 1.0],
+                    "seed": range(8),
+                },
+            ),
+            "layers": Sweep(
+                experiment, {"model.layers": [2, 3, 4], RATE: [0.0, 1.0], "seed": range(8)}
+            ),
+        },
+    },
+)
+
+
+def measured(runs) -> dict[str, np.ndarray]:
+    """Symmetricity, distance irrelevance and circularity of every network at the end."""
+    found = {"symmetricity": [], "irrelevance": [], "circularity": []}
+    pairs = jnp.array([[a, b] for a in range(P) for b in range(P)])
+    for run in runs.run.values.tolist():
+        network = jax.tree.map(jnp.asarray, fr.network(runs, run))
+
+        def answer(pair, network=network):
+            return dataclasses.replace(network, embed=pair)(jnp.array([0, 1]))
+
+        embed = np.asarray(network.embed)[:P]
+        logits = np.asarray(network.table(pairs)).reshape(P, P, P)
+        found["symmetricity"].append(fr.measures.gradient_symmetricity(answer, embed))
+        found["irrelevance"].append(fr.measures.distance_irrelevance(logits))
+        found["circularity"].append(fr.measures.circularity(embed))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def circular(runs) -> np.ndarray:
+    """Which networks answer everything and have a circular embedding."""
+    right = runs.test_accuracy.isel(step=-1).values >= 0.99
+    return right & (measured(runs)["circularity"] >= 0.99)
+
+
+def at_rate(
+    claim: str, rate: float, measure: str, published: str, band: tuple[float, float]
+) -> None:
+    """The claim about one measure at one attention rate."""
+
+    @study.claim(
+        claim,
+        f"{measure} at attention rate {rate:g}, median over circular networks",
+        published,
+        f"{ZHONG}, models A and B",
+        band=band,
+        needs=2,
+    )
+    def judge(data):
+        runs = data["rates"].isel(run=data["rates"][RATE].values == rate)
+        kept = circular(runs)
+        note = f"{kept.sum()} of {kept.size} have circularity 0.99 and test accuracy 0.99"
+        return median(measured(runs)[measure][kept], note=note)
+
+
+at_rate("ZH1-pizza-GS", 0.0, "symmetricity", "0.9937", (0.98, 1.0))
+at_rate("ZH1-pizza-DI", 0.0, "irrelevance", "0.17", (0.0, 0.40))
+at_rate("ZH1-clock-GS", 1.0, "symmetricity", "0.334", (-1.0, 0.65))
+at_rate("ZH1-clock-DI", 1.0, "irrelevance", "0.85", (0.65, 1.0))
+
+
+@study.claim(
+    "ZH2",
+    "attention rate at which the median symmetricity falls halfway from rate 0 to rate 1",
+    "between 0.5 and 0.75",
+    f"{ZHONG}, medians by decile of the rate",
+    band=(0.5, 0.75),
+    at="full",
+)
+def crossing(data):
+    runs = data["rates"]
+    values, rates = measured(runs)["symmetricity"], runs[RATE].values
+    levels = np.unique(rates)
+    medians = np.array([np.median(values[rates == rate]) for rate in levels])
+    half = (medians[0] + medians[-1]) / 2
+    first = int(np.argmax(medians <= half))
+    between = (medians[first - 1] - half) / (medians[first - 1] - medians[first])
+    value = levels[first - 1] + between * (levels[first] - levels[first - 1])
+    return Finding(float(value), None, runs.sizes["run"])
+
+
+@study.claim(
+    "ZH3",
+    "rank correlation of width and symmetricity at attention rates above 0.5",
+    "0.67",
+    ZHONG,
+    band=(0.4, 1.0),
+    at="full",
+)
+def widths(data):
+    runs = data["widths"]
+    pair = (runs[WIDTH].values, measured(runs)["symmetricity"])
+    return Finding(float(scipy.stats.spearmanr(*pair).statistic), None, runs.sizes["run"])
+
+
+@study.claim(
+    "ZH4",
+    "share of the circular networks that are pizzas (symmetricity > 0.98, irrelevance < 0.4)",
+    "0.454",
+    ZHONG,
+    band=(0.35, 0.55),
+    at="full",
+)
+def pizzas(data):
+    runs = data["rates"]
+    found, kept = measured(runs), circular(runs)
+    pizza = (found["symmetricity"] > 0.98) & (found["irrelevance"] < 0.4)
+    return Finding(float(pizza[kept].mean()), None, int(kept.sum()))
+
+
+@study.claim(
+    "ZH7",
+    "share of networks with circularity below 0.995, over all attention rates",
+    "0.60 to 0.66 (what S1's “about 40 %” leaves)",
+    ZHONG,
+    band=(0.5, 0.76),
+    at="full",
+)
+def not_circular(data):
+    values = measured(data["rates"])["circularity"]
+    return Finding(float((values < 0.995).mean()), None, values.size)
+
+
+@study.picture("Training (blue) and test accuracy (vermilion) of all networks.")
+def over_steps(data):
+    return curves(data["rates"], ("train_accuracy", "test_accuracy"), ("train_loss", "test_loss"))
+
+
+@study.picture("Each network: accuracy over steps, by attention rate and seed.")
+def every_run(data):
+    return fr.figures.overview(data["rates"])
