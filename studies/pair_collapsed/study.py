@@ -1,5 +1,7 @@
 """Does the PAIR explorable's network have to be factored to generalise, and circles be shared?"""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import flyroom as fr
@@ -116,7 +118,8 @@ def at_least_one(data):
 def symmetry(runs) -> tuple[list[float], list[float]]:
     """Gradient symmetricity and circularity of each run that generalises."""
     done = runs.test_accuracy.isel(step=-1).values >= GENERALISED
-    networks = [fr.network(runs, int(run)) for run in runs.run.values[done]]
+    kept = [fr.network(runs, int(run)) for run in runs.run.values[done]]
+    networks: list = [jax.tree.map(jnp.asarray, n) for n in kept]  # those of a store are NumPy's
     return (
         [fr.measures.gradient_symmetricity(n.answer, np.asarray(n.embed)) for n in networks],
         [fr.measures.circularity(np.asarray(n.embed)) for n in networks],
