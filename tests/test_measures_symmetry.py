@@ -130,5 +130,6 @@ def test_distance_irrelevance_as_it_is_written():
     logits = np.random.default_rng(0).normal(size=(p, p, p))
     right = {(a, b): logits[a, b, (a + b) % p] for a in range(p) for b in range(p)}
     by_difference = [[v for (a, b), v in right.items() if (a - b) % p == d] for d in range(p)]
-    expected = np.mean([np.std(values) for values in by_difference]) / np.std([*right.values()])
+    spreads = np.array([float(np.std(values)) for values in by_difference])
+    expected = float(spreads.mean() / np.std([*right.values()]))
     assert measures.distance_irrelevance(logits) == pytest.approx(expected, rel=1e-12)

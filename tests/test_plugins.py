@@ -176,6 +176,8 @@ def context_of(task: AbstractTask, loss: fr.losses.AbstractLoss) -> training.Con
         fr.tasks.GroupOperation(degree=4, operation="a b a^-1", encoding="equation"),
         fr.tasks.SparseParity(n=8, k=3, train_count=40, test_count=20),
         fr.tasks.SparseParity(n=8, k=3, train_count=40, test_count=20, encoding="bits"),
+        fr.tasks.ModularArithmetic(p=5, encoding="numbers"),
+        fr.tasks.Corrupted(fr.tasks.ModularArithmetic(p=5), noise=0.5),
     ],
 )
 def test_our_tasks(task: AbstractTask):
@@ -192,6 +194,9 @@ def test_our_tasks(task: AbstractTask):
         (fr.models.FactoredMLP(4, 6, "collapsed", "collapsed"), TOKENS, 5),
         (fr.models.Transformer(1, 6, 2, 8), TOKENS, 5),
         (fr.models.Transformer(3, 6, 3, 4, bias=False, activation=fr.models.gelu), TOKENS, 3),
+        (fr.models.MLP((6,), dropout=0.5), TOKENS, 5),
+        (fr.models.EmbeddedMLP(3, (6, 4)), TOKENS, 5),
+        (fr.models.LSTM(4), TOKENS, 5),
     ],
 )
 def test_our_models(model: AbstractModel, signature: Signature, outputs: int):
@@ -206,6 +211,8 @@ def test_our_models(model: AbstractModel, signature: Signature, outputs: int):
         fr.optim.AdamW(warmup=10.0),
         fr.optim.Optax(optax.lion, {"learning_rate": 1e-3, "b1": 0.8}),
         fr.optim.Optax(optax.identity),
+        fr.optim.Noisy(weight=0.1, gradient=0.1, update=0.1),
+        fr.optim.Clamped(ratio=0.5),
     ],
 )
 def test_our_optimizers(optimizer: fr.optim.AbstractOptimizer):
@@ -235,7 +242,7 @@ def snapshots() -> list[training.Snapshot]:
 
 @pytest.mark.parametrize("snapshot", snapshots(), ids=lambda s: s.name)
 def test_our_measures(snapshot: training.Snapshot):
-    task = fr.tasks.ModularArithmetic(p=5)
+    task = fr.tasks.Corrupted(fr.tasks.ModularArithmetic(p=5), noise=0.5)
     network = fr.models.FactoredMLP(4, 6).init(task.signature, 5, key=jr.key(0))
     check_measure(snapshot, network, context_of(task, fr.losses.CrossEntropy()))
 
@@ -249,9 +256,17 @@ def public(room: Any, base: type) -> set[str]:
 @pytest.mark.parametrize(
     ("room", "base", "tested"),
     [
-        (fr.tasks, AbstractTask, {"ModularArithmetic", "GroupOperation", "SparseParity"}),
-        (fr.models, AbstractModel, {"MLP", "FactoredMLP", "Transformer"}),
-        (fr.optim, fr.optim.AbstractOptimizer, {"SGD", "Adam", "AdamW", "Optax"}),
+        (
+            fr.tasks,
+            AbstractTask,
+            {"ModularArithmetic", "GroupOperation", "SparseParity", "Corrupted"},
+        ),
+        (fr.models, AbstractModel, {"MLP", "EmbeddedMLP", "FactoredMLP", "LSTM", "Transformer"}),
+        (
+            fr.optim,
+            fr.optim.AbstractOptimizer,
+            {"SGD", "Adam", "AdamW", "Optax", "Noisy", "Clamped"},
+        ),
         (
             fr.losses,
             fr.losses.AbstractLoss,

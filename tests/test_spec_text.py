@@ -104,7 +104,7 @@ def test_bare_names_are_looked_for_in_the_room_of_the_field():
         ({"class": "os:getcwd"}, "`os:getcwd` is not the class of a spec"),
         ({"class": "tasks:SparseParity", "bits": 3}, "no field `bits`; it has n, k, train_count"),
         ({"class": "training:Experiment"}, "Experiment needs `task`"),
-        ({"class": "models:MLP", "activation": "swish"}, "It has .*absolute, gelu"),
+        ({"class": "models:MLP", "activation": "swish"}, "It has .*absolute, constant"),
     ],
 )
 def test_what_cannot_be_read_says_why(data: dict, message: str):
