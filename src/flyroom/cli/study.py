@@ -34,8 +34,8 @@ def study(
     store
         The folder of the stores.
     report
-        The folder in which the two files of each report get a folder of their own; that of the
-        stores if not given.
+        The folder in which the two files of each report get a folder of their own, beside one
+        report of all if there are several; that of the stores if not given.
     devices
         How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
     json
@@ -57,7 +57,7 @@ def study(
             found = ", ".join(studies.find()) or "none"
             raise spec.SpecError(f"study: name one, or say --all. Found in ./studies: {found}.")
         loaded = [studies.load(name) for name in chosen]
-        told = []
+        told, outcomes = [], []
         for one in loaded:
             machine = sweeps.Machine(devices=devices)
             outcome = studies.run(one, "full" if full else "quick", store, machine)
@@ -68,5 +68,9 @@ def study(
             Console().print(table)
             print("\n".join(f"report {path}" for path in files))
             told.append({**outcome.summary(), "reports": [str(path) for path in files]})
+            outcomes.append(outcome)
+        if len(outcomes) > 1:
+            pages = studies.write_replication(outcomes, report or store)
+            print("\n".join(f"replication report {path}" for path in pages))
         if json:
             print(dumps({"studies": told}))

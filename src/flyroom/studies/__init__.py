@@ -3,6 +3,7 @@
 from .claim import Answer as Answer, Claim as Claim, Finding as Finding, Verdict as Verdict
 from .find import find as find, load as load
 from .pictures import arrows as arrows, curves as curves, stacks as stacks
+from .replication import write_replication as write_replication
 from .report import machine as machine, write_report as write_report
 from .run import Outcome as Outcome, judge as judge, run as run
 from .statistics import mean as mean, median as median, share as share

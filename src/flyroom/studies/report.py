@@ -54,22 +54,22 @@ def _lead(outcome: Outcome) -> str:
     return f"At size {outcome.size}, {verdicts(outcome)}."
 
 
-def _facts(outcome: Outcome) -> dict[str, str]:
+def facts(outcome: Outcome) -> dict[str, str]:
     """How the runs of each sweep were made."""
-    facts = {"source": outcome.study.source, "size": outcome.size}
+    made_by = {"source": outcome.study.source, "size": outcome.size}
     for label, runs in outcome.data.items():
-        facts[f"runs “{label}”"] = _runs(runs)
+        made_by[f"runs “{label}”"] = _runs(runs)
     made = [json.loads(runs.attrs.get("provenance", "{}")) for runs in outcome.data.values()]
     for key in _VERSIONS:
         values = sorted({str(one[key]) for one in made if key in one})
         if values:
-            facts[{"revision": "commit"}.get(key, key)] = ", ".join(values)
-    facts["machine"] = machine()
-    facts["training"] = (
+            made_by[{"revision": "commit"}.get(key, key)] = ", ".join(values)
+    made_by["machine"] = machine()
+    made_by["training"] = (
         f"{outcome.seconds:.0f} s" if outcome.seconds else "none now: the stores were there already"
     )
-    facts["judged on"] = date.today().isoformat()
-    return facts
+    made_by["judged on"] = date.today().isoformat()
+    return made_by
 
 
 def _runs(runs: xr.Dataset) -> str:
@@ -107,7 +107,7 @@ def _markdown(outcome: Outcome, page: str) -> str:
     study = outcome.study
     lines = [f"# {study.name}", "", study.question, "", _lead(outcome), ""]
     lines += [f"Pictures are in [{page}]({page}).", ""]
-    lines += [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, table(outcome)), ""]
+    lines += [line(HEAD), line(["---"] * len(HEAD)), *map(line, table(outcome)), ""]
     for answer in outcome.answers:
         if answer.finding is not None and answer.finding.note:
             lines.append(f"- **{answer.claim.id}**: {answer.finding.note}.")
@@ -121,11 +121,12 @@ def _markdown(outcome: Outcome, page: str) -> str:
                 "",
             ]
     lines += ["", "## How it was made", ""]
-    lines += [f"- {name}: {text}" for name, text in _facts(outcome).items()]
+    lines += [f"- {name}: {text}" for name, text in facts(outcome).items()]
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: Any) -> str:
+def line(cells: Any) -> str:
+    """A row of a table in Markdown."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
@@ -134,7 +135,7 @@ def _line(cells: Any) -> str:
 
 def _page(outcome: Outcome) -> str:
     study = outcome.study
-    body = "\n".join([*_claims(outcome), *_pictures(outcome), *_made(outcome)])
+    body = "\n".join([*claims_html(outcome), *pictures_html(outcome), *_made(outcome)])
     page = files(figures).joinpath("report.html").read_text(encoding="utf-8")
     return Template(page).substitute(
         title=escape(study.name),
@@ -145,7 +146,8 @@ def _page(outcome: Outcome) -> str:
     )
 
 
-def _claims(outcome: Outcome) -> Iterator[str]:
+def claims_html(outcome: Outcome) -> Iterator[str]:
+    """The table of claims, and notes."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
     yield "<section><h2>Claims</h2>"
     yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>'
@@ -165,14 +167,15 @@ def _claims(outcome: Outcome) -> Iterator[str]:
     yield "</section>"
 
 
-def _pictures(outcome: Outcome) -> Iterator[str]:
+def pictures_html(outcome: Outcome, first: int | None = None) -> Iterator[str]:
+    """The pictures, or the first ones."""
     if not outcome.study.pictures:
         return
     yield '<section><h2>Pictures</h2><div class="pictures">'
-    for number, (caption, draw) in enumerate(outcome.study.pictures):
+    for number, (caption, draw) in enumerate(outcome.study.pictures[:first]):
         try:
             figure = draw(outcome.data).get_figure(root=True)
-            svg = inline(figure, f"picture-{number}", escape(caption, quote=True))
+            svg = inline(figure, f"{outcome.study.name}-{number}", escape(caption, quote=True))
         except Exception:
             svg = f"<pre>{escape(traceback.format_exc())}</pre>"
         yield f'<figure><div class="scroll">{svg}</div>'
@@ -181,9 +184,9 @@ def _pictures(outcome: Outcome) -> Iterator[str]:
 
 
 def _made(outcome: Outcome) -> Iterator[str]:
-    items = _facts(outcome).items()
-    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in items)
-    yield f"<section><h2>How it was made</h2><dl>{facts}</dl>"
+    items = facts(outcome).items()
+    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in items)
+    yield f"<section><h2>How it was made</h2><dl>{told}</dl>"
     for label, runs in outcome.data.items():
         if "spec" in runs.attrs:
             toml = tomli_w.dumps(json.loads(runs.attrs["spec"]))

@@ -1,0 +1,84 @@
+"""One report of many studies: every claim once, with its verdict and a way to its study."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import flyroom as fr
+from drawn import four_runs
+from flyroom.studies import Finding, Study, Sweep, Verdict, curves
+from flyroom.studies.run import Outcome, judge
+
+
+def outcome(name: str, value: float) -> Outcome:
+    """A study with three claims: one of our number, one for another size, one that fails."""
+    sweep = Sweep(fr.recipes.blog_parity(), {"seed": range(2)})
+    study = Study(
+        name, f"Is {name} < 1?", "A 2020", {s: {"seeds": sweep} for s in ("quick", "full")}
+    )
+
+    @study.claim(f"{name}-one", "a number", "1", "table 1", band=(0, 1))
+    def one(data):
+        return Finding(value, None, 4, note="of four")
+
+    @study.claim(f"{name}-large", "another", "2", "table 2", band=(0, 1), at="full")
+    def large(data):
+        raise KeyError("nobody has trained this")
+
+    @study.claim(f"{name}-broken", "a third", "3", "table 3", band=(0, 1))
+    def broken(data):
+        return data["nothing"]
+
+    for _ in range(2):
+
+        @study.picture(f"What {name} did")
+        def draw(data):
+            return curves(data["seeds"], "test_accuracy")
+
+    data = {"seeds": four_runs()}
+    return Outcome(study, "quick", data, judge(study, data, "quick"), 0.0)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    folder: Path = tmp_path_factory.mktemp("all")
+    outcomes = [outcome("small", 0.5), outcome("big", 5.0)]
+    return tuple(p.read_text() for p in fr.studies.write_replication(outcomes, folder))
+
+
+def test_what_needs_another_size_is_said_not_to_be_run():
+    verdicts = [answer.verdict for answer in outcome("small", 0.5).answers]
+    assert verdicts == [Verdict.REPRODUCED, Verdict.NOT_RUN, Verdict.RAISED]
+    (_, full, _) = judge(outcome("small", 0.5).study, {}, "full")
+    assert full.verdict == Verdict.RAISED
+
+
+def test_a_size_that_a_study_lacks_cannot_be_asked_for():
+    study = outcome("small", 0.5).study
+    with pytest.raises(fr.SpecError, match="got size 'huge'; allowed: quick, full"):
+        study.claim("x", "y", "z", "w", band=(0, 1), at="huge")
+
+
+def test_every_claim_is_there_with_its_verdict(pages: tuple[str, str]):
+    markdown, _ = pages
+    assert "2 studies, 6 claims: 1 reproduced, 1 not reproduced, 2 full size not run" in markdown
+    rows = re.findall(r"^\| (\S+) \|.*\| ([^|]+) \|$", markdown, re.M)
+    found = [row for row in rows if "-" in row[0] and row[0] != "---"]
+    assert found == [
+        ("small-one", "reproduced"), ("small-large", "full size not run"),
+        ("small-broken", "raised an error"), ("big-one", "not reproduced"),
+        ("big-large", "full size not run"), ("big-broken", "raised an error"),
+    ]  # fmt: skip
+    assert "[quick](big/report-quick.md)" in markdown
+
+
+def test_the_page_has_a_picture_of_each_study_and_valid_names(pages: tuple[str, str]):
+    _, page = pages
+    assert page.count("<svg") == 2
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert len(names) == len(set(names))
+    for svg in re.findall(r"<svg.*?</svg>", page, re.S):
+        ElementTree.fromstring(svg)
+    assert 'href="small/report-quick.html"' in page
