@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from drawn import STEPS, WAVES, four_runs, two_networks
@@ -232,3 +233,18 @@ def test_text_is_legible_on_paper_and_on_dark_screens(dark: bool, paper: str):
     for name in ("ink", "quiet", "train", "test"):
         pair = sorted([luminance(colors[name]), luminance(paper)])
         assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 3.5, name
+
+
+# A map of phases.
+
+
+def test_a_map_divides_every_cell_by_its_phases():
+    axis = {"learning_rate": ("run", [0.1, 0.1, 0.1, 0.2]), "seed": ("run", [0, 0, 0, 1])}
+    flags = {"flag_values": np.array([-1, 0, 1], np.int8), "flag_meanings": "unknown dull keen"}
+    phase = xr.DataArray(np.array([1, 1, 0, -1], np.int8), axis, ("run",), "phase", flags)
+    figure = figures.phase_map(phase, "learning_rate", "seed")
+    assert {"unknown (1)", "dull (1)", "keen (2)", "2/3", "learning rate"} <= set(words(figure))
+    assert words(figure).count("–") == 2  # places without a run
+    widths = [p.get_width() for p in figure.axes[0].patches if isinstance(p, Rectangle)]
+    wide = sorted(round(width / 0.94, 3) for width in widths if width > 0)
+    assert wide == [0.333, 0.667, 1.0]

@@ -36,7 +36,7 @@ def phase_map(
     for i, first in enumerate(across):
         for j, second in enumerate(along):
             here = phase.values[(phase[x].values == first) & (phase[y].values == second)]
-            _cell(axes, i, j, [(here == code).sum() for code in codes], colors)
+            _cell(axes, i, j, [int((here == code).sum()) for code in codes], colors)
     axes.set_xlim(-0.5, len(across) - 0.5)
     axes.set_ylim(-0.5, len(along) - 0.5)
     axes.set_xticks(range(len(across)), [short(v) for v in across])
