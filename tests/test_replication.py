@@ -45,7 +45,8 @@ def outcome(name: str, value: float) -> Outcome:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     folder: Path = tmp_path_factory.mktemp("all")
     outcomes = [outcome("small", 0.5), outcome("big", 5.0)]
-    return tuple(p.read_text() for p in fr.studies.write_replication(outcomes, folder))
+    markdown, page = fr.studies.write_replication(outcomes, folder)
+    return markdown.read_text(), page.read_text()
 
 
 def test_what_needs_another_size_is_said_not_to_be_run():
