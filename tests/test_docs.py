@@ -231,6 +231,8 @@ def test_examples_run_at_a_small_size(shell: Path):
     assert len(list((shell / "first").glob("*.png"))) == 4
     example("front_page").main(shell / "front", steps=ENOUGH)
     assert (shell / "front" / "pair_mod67.png").is_file()
+    example("wrong_labels").main(shell / "wrong", steps=ENOUGH)
+    assert (shell / "wrong" / "wrong_labels.png").is_file()
 
 
 @pytest.mark.slow
