@@ -150,14 +150,17 @@ def _draw_by(axes: Axes, measure: xr.DataArray, per: int, by: str) -> None:
     """The runs of each value of a coordinate in a colour of their own."""
     for place, value in enumerate(np.unique(measure[by].values)):
         color = FREQUENCIES[place % len(FREQUENCIES)]
-        _draw(axes, measure.isel(run=measure[by].values == value), per, color, f"{value:g}")
+        mine = measure.isel(run=measure[by].values == value)
+        _draw(axes, mine, per, color, f"{value:g}", many=measure.sizes["run"] > _MANY)
 
 
-def _draw(axes: Axes, measure: xr.DataArray, per: int, color: str, label: str = "") -> None:
+def _draw(
+    axes: Axes, measure: xr.DataArray, per: int, color: str, label: str = "", *, many: bool = False
+) -> None:
     step = measure.step.values / per
     values = measure.transpose("run", "step").values
     segments = [np.column_stack([step, v])[~np.isnan(v)] for v in values]
-    many = len(segments) > _MANY
+    many = many or len(segments) > _MANY
     alpha = max(0.1, min(0.5, 3 / len(segments)))
     faint = LineCollection(segments, colors=color, linewidths=0.7, alpha=alpha, rasterized=many)
     axes.add_collection(faint)
