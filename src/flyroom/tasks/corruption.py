@@ -27,7 +27,7 @@ class Corrupted(AbstractTask):
         >>> train = task.split(seed=0).train
         >>> wrong = (train.labels != train.truth).mean()  # 0.35 of them, but for 1 in 97
         >>> print(f"{wrong:.3f}")
-        0.347
+        0.346
 
     Source: Doshi et al. 2023, arXiv:2310.13061.
     """
