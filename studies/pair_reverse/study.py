@@ -69,7 +69,7 @@ def there_is(holds: np.ndarray, note: str) -> Finding:
     """How many seeds do it; one is proof that there are some."""
     interval = share(holds).interval
     ends = interval and (interval[0] * holds.size, interval[1] * holds.size)
-    return Finding(int(holds.sum()), ends, holds.size, True if holds.any() else None, note)
+    return Finding(int(holds.sum()), ends, holds.size, note=note, proof=bool(holds.any()))
 
 
 @study.claim(

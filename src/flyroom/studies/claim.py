@@ -29,10 +29,10 @@ class Finding:
         value: the number; infinite for a time that was not reached.
         interval: its confidence interval, `None` where so few runs have none.
         runs: from how many runs it comes, censored ones among them.
-        holds: whether the claim holds; if `None`, that is whether the value lies in its band. If it
-            is true, the number of runs does not matter: of a claim that there is such a run, one is
-            proof.
+        holds: whether the claim holds; if `None`, that is whether the value lies in its band.
         note: what has to be known beside the number, such as how many runs are censored.
+        proof: whether the number of runs does not matter: of a claim that there is such a run, one
+            is proof.
     """
 
     value: Number
@@ -40,6 +40,7 @@ class Finding:
     runs: int
     holds: bool | None = None
     note: str = ""
+    proof: bool = False
 
 
 Judge = Callable[[Data], Finding]
@@ -101,7 +102,7 @@ class Claim:
             finding = self.judge(data)
         except Exception:
             return Answer(self, Verdict.RAISED, None, traceback.format_exc())
-        if finding.runs < self.needs and not finding.holds:
+        if finding.runs < self.needs and not finding.proof:
             return Answer(self, Verdict.NOT_ENOUGH, finding)
         low, high = self.band(finding.runs)
         holds = low <= finding.value <= high if finding.holds is None else finding.holds
