@@ -14,6 +14,8 @@ from flyroom import spec
 from flyroom.models import MLP, divide
 from flyroom.spec import SpecError
 from flyroom.sweeps.plan import plan
+from flyroom.tasks import Split
+from flyroom.training import engine, fixed, program_of
 from helpers import MAPPED, assert_same_bits, both_mappings, modular, parity
 
 LESS = fr.Event(fr.AtStep(step=16), {"task.train_fraction": 0.3})
@@ -23,7 +25,7 @@ LESS = fr.Event(fr.AtStep(step=16), {"task.train_fraction": 0.3})
 
 
 @both_mappings
-def test_a_run_goes_on_with_the_examples_of_the_task_as_it_is_then(machine: fr.Machine, tmp_path):
+def test_a_run_goes_on_with_the_examples_of_the_task_as_it_is_then(machine: fr.Machine):
     """Measured on a fixed network: without learning, losses change with the examples alone."""
     still = modular(events=(LESS,), optimizer=fr.optim.SGD(learning_rate=0.0))
     runs = fr.train(still, over={"seed": range(3)}, machine=machine)
@@ -202,14 +204,23 @@ def test_dropout_keeps_the_mean_and_is_off_when_not_training():
     assert float(many.mean()) == pytest.approx(float(plain(x)[0]), abs=4 * float(many.std()) / 14)
 
 
-def test_parts_of_a_batch_drop_different_neurons(monkeypatch):
-    """With a rate near one, equal masks would make equal rows equally likely to be silent."""
-    task = fr.tasks.SparseParity(n=6, k=2, train_count=48, test_count=8)
-    network = MLP(widths=(64,), dropout=0.5).init(task.signature, 1, key=jr.key(0))
-    inputs = jnp.ones((2, 6))
-    one = network.table(inputs, key=jr.fold_in(jr.key(0), 0))
-    other = network.table(inputs, key=jr.fold_in(jr.key(0), 1))
-    assert len({*np.asarray(one).ravel().tolist(), *np.asarray(other).ravel().tolist()}) == 4
+def test_parts_of_a_batch_drop_different_neurons():
+    """Twice the same rows in two parts: with the same masks it would be the step on one of them."""
+    experiment = parity(model=MLP(widths=(64,), dropout=0.5), batch_size=None)
+    program, sizes = program_of(experiment)
+    given = fixed(experiment, sizes)
+    start = jax.jit(lambda g: engine.start(program, g))(given)
+    twice = jax.tree.map(lambda x: np.concatenate([x, x]), given.split.train)
+    double = given._replace(split=Split(twice, given.split.test))
+
+    def trained(given: Any, parts: int) -> np.ndarray:
+        state = jax.jit(lambda g: engine.advance(program, start, g, jnp.int32(1), parts))(given)
+        return np.asarray(state.network.first)
+
+    leaves = {**given.leaves, "model.dropout": np.float32(0)}
+    same = [g._replace(leaves=leaves) for g in (given, double)]
+    np.testing.assert_allclose(trained(same[0], 1), trained(same[1], 2), rtol=1e-5, atol=1e-7)
+    assert np.abs(trained(given, 1) - trained(double, 2)).max() > 1e-3
 
 
 def test_an_activation_is_swapped_where_there_is_one():

@@ -234,12 +234,8 @@ def pruned(runs, run: int) -> tuple[np.ndarray, np.ndarray]:
     rows = dataclasses.replace(split.train, weights=wrong.astype(np.float32))
     test, memory = [], []
     for count in range(0, len(order), 10):
-        kept = np.ones(len(order), np.float32)
-        kept[order[:count]] = 0
-        cut = dataclasses.replace(
-            fr.measures.with_activation(network, fr.models.square),
-            weights=(jnp.asarray(network.weights[0] * kept[:, None]),),
-        )
+        kept = ~np.isin(np.arange(len(order)), order[:count])
+        cut = fr.measures.kept_neurons(network, kept)
         test.append(fr.measures.accuracy(cut, split.test))
         memory.append(fr.measures.accuracy(cut, rows))
     return np.array(test), np.array(memory)

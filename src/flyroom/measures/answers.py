@@ -7,10 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..losses import AbstractLoss, CrossEntropy
+from ..losses import AbstractLoss, CrossEntropy, Hinge
 from ..models import AbstractNetwork
 from ..spec import SpecError
 from ..tasks import Examples
+
+
+def reader(loss: AbstractLoss | None, outputs: int) -> Callable[[Array], Array]:
+    """How many answers are read off many rows of outputs.
+
+    Without a loss that says so, one output is read by its sign and several by the largest.
+    """
+    return jax.vmap((loss or (Hinge() if outputs == 1 else CrossEntropy())).predict)
 
 
 def accuracy(network: AbstractNetwork, rows: Examples, loss: AbstractLoss | None = None) -> float:
@@ -19,7 +27,8 @@ def accuracy(network: AbstractNetwork, rows: Examples, loss: AbstractLoss | None
     Args:
         network: any network, such as one from `fr.network`.
         rows: the examples, such as a side of `task.split(seed)`.
-        loss: how answers are read off its outputs; as for `CrossEntropy`, the largest, if `None`.
+        loss: how answers are read off its outputs; if `None`, a single one by its sign and several
+            by the largest.
 
     Example:
         >>> import flyroom as fr, jax
@@ -29,7 +38,8 @@ def accuracy(network: AbstractNetwork, rows: Examples, loss: AbstractLoss | None
         True
     """
     ours = jax.tree.map(jnp.asarray, network)  # those of a store are NumPy's
-    answers = jax.vmap((loss or CrossEntropy()).predict)(ours.table(jnp.asarray(rows.inputs)))
+    logits = ours.table(jnp.asarray(rows.inputs))
+    answers = reader(loss, logits.shape[1])(logits)
     return float(np.average(np.asarray(answers) == rows.labels, weights=rows.weights))
 
 

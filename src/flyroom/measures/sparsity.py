@@ -8,12 +8,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float, Int
 
-from ..losses import AbstractLoss, Hinge
+from ..losses import AbstractLoss
 from ..models import AbstractNetwork
 from ..tasks import Examples
 from ..training import Context, snapshot
 from ..typing import AnyArray
 from ._weights import input_tables
+from .answers import reader
 
 
 @snapshot()
@@ -115,7 +116,7 @@ def agreement(
         network: any network.
         other: another one, such as a part of it, from `kept_neurons`.
         rows: the examples, such as a side of `task.split(seed)`.
-        loss: how answers are read off the outputs; as for `Hinge`, by their sign, if `None`.
+        loss: how answers are read off the outputs, as in `accuracy`.
 
     Example:
         >>> import flyroom as fr, jax
@@ -127,9 +128,9 @@ def agreement(
 
     Source: faithfulness in Merrill et al. 2023, arXiv:2303.11873.
     """
-    predict = jax.vmap((loss or Hinge()).predict)
     inputs, weights = jnp.asarray(rows.inputs), jnp.asarray(rows.weights)
-    one, two = (predict(jax.tree.map(jnp.asarray, n).table(inputs)) for n in (network, other))
+    both = [jax.tree.map(jnp.asarray, n).table(inputs) for n in (network, other)]
+    one, two = (reader(loss, logits.shape[1])(logits) for logits in both)
     return jnp.sum((one == two).astype(weights.dtype) * weights) / jnp.sum(weights)
 
 
@@ -144,7 +145,7 @@ def effective_sparsity(
     Args:
         network: an MLP with one hidden layer.
         rows: the examples, usually the training set.
-        loss: how answers are read off the outputs; as for `Hinge`, by their sign, if `None`.
+        loss: how answers are read off the outputs, as in `accuracy`.
 
     Raises:
         TypeError: the network has not exactly one hidden layer of neurons.
@@ -163,7 +164,7 @@ def effective_sparsity(
     hidden = jax.vmap(ours.activations)(inputs)["hidden_0"]
     order = jnp.argsort(-neuron_norms(ours))
     outputs, last = ours.weights[0][order], ours.biases[-1]
-    predict = jax.vmap((loss or Hinge()).predict)
+    predict = reader(loss, outputs.shape[1])
     whole, real = predict(ours.table(inputs)), jnp.asarray(rows.weights) > 0
     nothing = jnp.zeros((inputs.shape[0], outputs.shape[1]), hidden.dtype)
     nothing = nothing if last is None else nothing + last[None]
