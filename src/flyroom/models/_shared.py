@@ -124,23 +124,21 @@ class Shared(eqx.Module):
         del key
         network, rows = self.network, Rows(inputs, self.network.spans, self.network.causal)
         end, projected, before = len(self.tables) - 1, self.projected, self.tables
-        where = rows.token
-        for number, block in enumerate(network.blocks):
-            final = number == len(network.blocks) - 1
-            asking = [end] if final else range(end + 1)
-            mixed = {at: self._mix(projected, rows, where, at) for at in asking}
-            if self.last is not None:
-                return self._answer(self.last, mixed[end], rows)
-            after = [
-                self._layer(block, mixed[at], _pick(before[at], where(at, at), rows.count(at)))
-                for at in asking
-            ]
-            if final:
-                logits = _rows(after[-1], network.unembed)
-                return _pick(logits, rows.of_example(end), rows.examples)
+        where, *later = rows.token, *network.blocks[1:]
+        for block, following in zip(network.blocks, later, strict=False):
+            after = []
+            for at in range(end + 1):
+                residual = _pick(before[at], where(at, at), rows.count(at))
+                after.append(self._layer(block, self._mix(projected, rows, where, at), residual))
             before, where = after, rows.row
-            projected = tuple(_project(network.blocks[number + 1], x) for x in after)
-        raise AssertionError
+            projected = tuple(_project(following, x) for x in after)
+        mixed = self._mix(projected, rows, where, end)
+        if self.last is None:
+            residual = _pick(before[end], where(end, end), rows.count(end))
+            logits = _rows(self._layer(network.blocks[-1], mixed, residual), network.unembed)
+        else:
+            logits = self._answer(self.last, mixed)
+        return _pick(logits, rows.of_example(end), rows.examples)
 
     def _mix(
         self,
@@ -180,24 +178,24 @@ class Shared(eqx.Module):
     ) -> Float[Array, "row residual"]:
         """The residual after a layer."""
         flat = block.mix.reshape(-1, block.mix.shape[-1])
-        residual = residual + _rows(mixed, flat)
-        residual = residual if block.after_attention is None else block.after_attention(residual)
+        residual = normed(residual + _rows(mixed, flat), block.after_attention)
         inside = _rows(residual, block.into)
         inside = inside if block.into_bias is None else _plus(inside, block.into_bias)
         added = _rows(self.network.activation(inside), block.out)
         added = added if block.out_bias is None else _plus(added, block.out_bias)
-        total = residual + added
-        return total if block.after_perceptron is None else block.after_perceptron(total)
+        return normed(residual + added, block.after_perceptron)
 
-    def _answer(
-        self, last: Last, mixed: Float[Array, "row channel"], rows: Rows
-    ) -> Float[Array, "example output"]:
+    def _answer(self, last: Last, mixed: Float[Array, "row channel"]) -> Float[Array, "row output"]:
         """The logits, without the residual ever being written down."""
         first = _rows(mixed, last.first) + _one_row(last.first_bias, mixed.shape[0])
         neurons = last.out.shape[0]
         hidden = self.network.activation(first[:, :neurons])
-        logits = first[:, neurons:] + _rows(hidden, last.out)
-        return _pick(logits, rows.of_example(len(self.tables) - 1), rows.examples)
+        return first[:, neurons:] + _rows(hidden, last.out)
+
+
+def normed(x: Float[Array, "row unit"], norm: Callable[[Array], Array] | None) -> Array:
+    """Through a layer norm, if there is one."""
+    return x if norm is None else norm(x)
 
 
 def _project(block: Any, rows: Float[Array, "row residual"]) -> Projected:

@@ -14,7 +14,7 @@ from ..spec import SpecError, leaf, shape
 from ..tasks import Signature
 from ..typing import AnyArray, FloatScalar
 from ._base import AbstractModel, AbstractNetwork, Tap, constant
-from ._shared import Shared
+from ._shared import Shared, normed
 from .activations import relu
 from .linear import linear
 
@@ -132,11 +132,6 @@ class TransformerNetwork(AbstractNetwork):
 def plus(x: Float[Array, "row unit"], bias: Float[AnyArray, "unit"] | None) -> Array:
     """With a bias, if there is one."""
     return x if bias is None else x + bias[None]
-
-
-def normed(x: Float[Array, "row unit"], norm: Norm | None) -> Array:
-    """Through a layer norm, if there is one."""
-    return x if norm is None else norm(x)
 
 
 class Transformer(AbstractModel):
