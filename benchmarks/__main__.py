@@ -44,7 +44,7 @@ COMPARISONS: dict[str, tuple[list[str], list[str]]] = {
         ["nanda"],
         loop("nanda", 100, *ALONE),
     ),
-    "transformer mod 113 vs loop (c) as written": (["nanda"], loop("nanda", 50)),
+    "transformer mod 113 vs loop (c) as written": (["nanda_recorded"], loop("nanda", 50)),
     "two layers mod 97 vs loop (d) without its test pass": (["power"], loop("power", 200, *ALONE)),
     "64 small MLPs vs loop (e) eager": (["ensemble"], loop("ensemble", 300)),
     "64 small MLPs vs loop (e) compiled": (["ensemble"], loop("ensemble", 300, "--compile")),
