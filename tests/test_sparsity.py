@@ -51,6 +51,7 @@ def test_on_tokens_both_positions_count():
 
 def test_a_network_that_needs_two_neurons():
     assert measures.accuracy(PARITY, ROWS, fr.losses.Hinge()) == 1
+    assert measures.accuracy(PARITY, ROWS) == 1  # a single output is read by its sign
     assert measures.effective_sparsity(PARITY, ROWS) == 2
     assert measures.effective_sparsity(PADDED, ROWS) == 2
 
