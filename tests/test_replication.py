@@ -1,6 +1,7 @@
 """One report of many studies: every claim once, with its verdict and a way to its study."""
 
 import re
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +9,8 @@ import pytest
 
 import flyroom as fr
 from drawn import four_runs
-from flyroom.studies import Finding, Study, Sweep, Verdict, curves
+from flyroom import studies
+from flyroom.studies import Finding, Standing, Statement, Study, Sweep, Verdict, curves
 from flyroom.studies.run import Outcome, judge
 
 
@@ -45,7 +47,13 @@ def outcome(name: str, value: float) -> Outcome:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     folder: Path = tmp_path_factory.mktemp("all")
     outcomes = [outcome("small", 0.5), outcome("big", 5.0)]
-    markdown, page = fr.studies.write_replication(outcomes, folder)
+    statements = [
+        Statement(
+            "S1", "Networks are < 1 | small.", "A 2020", ("small-one", "big-one", "big-large")
+        ),
+        Statement("S2", "Nobody asked.", "A 2020", ("elsewhere",)),
+    ]
+    markdown, page = studies.write_replication(outcomes, folder, statements)
     return markdown.read_text(), page.read_text()
 
 
@@ -83,3 +91,40 @@ def test_the_page_has_a_picture_of_each_study_and_valid_names(pages: tuple[str, 
     for svg in re.findall(r"<svg.*?</svg>", page, re.S):
         ElementTree.fromstring(svg)
     assert 'href="small/report-quick.html"' in page
+
+
+def test_a_statement_stands_on_the_claims_that_were_judged():
+    answers = [*outcome("small", 0.5).answers, *outcome("big", 5.0).answers]
+
+    def standing(*claims: str) -> Standing:
+        return Statement("S", "It is so.", "A 2020", claims).standing(answers)
+
+    assert standing("small-one") == Standing.HOLDS
+    assert standing("big-one") == Standing.FAILS
+    assert standing("small-one", "big-one") == Standing.IN_PART
+    assert standing("big-large", "big-broken", "unknown") == Standing.OPEN
+    assert standing("small-one", "small-large", "small-broken") == Standing.HOLDS
+
+
+def test_the_report_says_what_statements_rest_on(pages: tuple[str, str]):
+    for text in (pages[0].replace("\\|", "|"), unescape(re.sub(r"<[^>]+>", "|", pages[1]))):
+        assert "Networks are < 1 | small." in text
+        rests = "small-one reproduced, big-one not reproduced, big-large full size not run"
+        assert rests in text
+        assert re.search(r"not run\W+in part", text)
+        assert re.search(r"Nobody asked\.\W+A 2020\W+open", text)
+
+
+def test_our_statements_rest_on_claims_that_there_are():
+    folder = Path(__file__).resolve().parents[1] / "studies"
+    known = {c.id for name in studies.find(folder) for c in studies.load(name, folder).claims}
+    statements = studies.load_statements(folder)
+    assert [s.id for s in statements] == [f"Q{n}" for n in range(1, 10)]
+    assert {name for s in statements for name in s.rests_on} <= known
+
+
+def test_a_folder_may_have_no_statements_but_no_wrong_ones(tmp_path: Path):
+    assert studies.load_statements(tmp_path) == []
+    (tmp_path / "statements.py").write_text("statements = 3")
+    with pytest.raises(fr.SpecError, match="defines no list"):
+        studies.load_statements(tmp_path)

@@ -70,7 +70,8 @@ def study(
             told.append({**outcome.summary(), "reports": [str(path) for path in files]})
             outcomes.append(outcome)
         if len(outcomes) > 1:
-            pages = studies.write_replication(outcomes, report or store)
+            said = studies.load_statements()
+            pages = studies.write_replication(outcomes, report or store, said)
             print("\n".join(f"replication report {path}" for path in pages))
         if json:
             print(dumps({"studies": told}))

@@ -10,19 +10,26 @@ from ..figures._svg import variables
 from .claim import Verdict
 from .report import claims_html, facts, line, pictures_html
 from .run import Outcome
+from .statement import Statement
 from .words import HEAD, table, verdicts
 
+_STATEMENT_HEAD = ("statement", "says", "source", "rests on", "standing")
 
-def write_replication(outcomes: Sequence[Outcome], folder: str | Path) -> tuple[Path, Path]:
+
+def write_replication(
+    outcomes: Sequence[Outcome], folder: str | Path, statements: Sequence[Statement] = ()
+) -> tuple[Path, Path]:
     """Writes what came of many studies on one page: `replication.md` and `replication.html`.
 
     Both have every claim with its published value, ours, the interval, the number of runs and the
-    verdict; the page also has the first picture of each study.
+    verdict, and what that makes of the statements; the page also has the first picture of each
+    study.
 
     Args:
         outcomes: as `run` gives them.
         folder: where the two files go; the reports of the studies lie in it, each in a folder of
             its own.
+        statements: what an article says in words, and rests on claims of these studies.
 
     Returns:
         The two paths.
@@ -30,7 +37,8 @@ def write_replication(outcomes: Sequence[Outcome], folder: str | Path) -> tuple[
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "replication.md", folder / "replication.html"
-    for path, text in zip(paths, (_markdown(outcomes), _page(outcomes)), strict=True):
+    texts = _markdown(outcomes, statements), _page(outcomes, statements)
+    for path, text in zip(paths, texts, strict=True):
         path.write_text(text, encoding="utf-8")
     return paths
 
@@ -41,8 +49,21 @@ def _lead(outcomes: Sequence[Outcome]) -> str:
     return f"{len(outcomes)} studies, {sum(counts.values())} claims: {parts}."
 
 
-def _markdown(outcomes: Sequence[Outcome]) -> str:
+def _rows(outcomes: Sequence[Outcome], statements: Sequence[Statement]) -> list[tuple[str, ...]]:
+    """Each statement in words, with the verdicts that it rests on."""
+    answers = [answer for outcome in outcomes for answer in outcome.answers]
+    rows = []
+    for one in statements:
+        on = ", ".join(f"{a.claim.id} {a.verdict}" for a in one.answers(answers)) or "–"
+        rows.append((one.id, one.says, one.source, on, str(one.standing(answers))))
+    return rows
+
+
+def _markdown(outcomes: Sequence[Outcome], statements: Sequence[Statement]) -> str:
     lines = ["# Replication", "", _lead(outcomes), ""]
+    if statements:
+        head = [line(_STATEMENT_HEAD), line(["---"] * len(_STATEMENT_HEAD))]
+        lines += ["## Statements", "", *head, *map(line, _rows(outcomes, statements)), ""]
     for outcome in outcomes:
         name, size = outcome.study.name, outcome.size
         lines += [f"## {name}", "", outcome.study.question, ""]
@@ -54,8 +75,9 @@ def _markdown(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _page(outcomes: Sequence[Outcome]) -> str:
-    body = "\n".join(part for outcome in outcomes for part in _study(outcome))
+def _page(outcomes: Sequence[Outcome], statements: Sequence[Statement]) -> str:
+    parts = _statements(_rows(outcomes, statements)) if statements else ""
+    body = "\n".join([parts, *(part for outcome in outcomes for part in _study(outcome))])
     page = files(figures).joinpath("report.html").read_text(encoding="utf-8")
     return Template(page).substitute(
         title="Replication",
@@ -64,6 +86,19 @@ def _page(outcomes: Sequence[Outcome]) -> str:
         light=variables(dark=False),
         dark=variables(dark=True),
     )
+
+
+def _statements(rows: Sequence[tuple[str, ...]]) -> str:
+    """The statements as a table."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in _STATEMENT_HEAD)
+    cell = '<td style="white-space: normal">{}</td>'
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        f"{''.join(cell.format(escape(text)) for text in row[1:])}</tr>"
+        for row in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<section><h2>Statements</h2><div class="scroll">{table}</div></section>'
 
 
 def _study(outcome: Outcome) -> Iterator[str]:
