@@ -52,7 +52,7 @@ class PairNetwork(AbstractNetwork):
         hidden = tap("hidden", jnp.tanh(self.table_of[0, x[0]] * self.table_of[1, x[1]]))
         return tap("logits", self.gain * hidden @ self.out)
 
-    def table(self, inputs, *, key=None):
+    def table(self, inputs, *, key=None, weights=None):
         del key
         every = jnp.tanh(self.table_of[0][:, None] * self.table_of[1][None]) @ self.out
         return self.gain * every[inputs[:, 0], inputs[:, 1]]

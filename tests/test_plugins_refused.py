@@ -83,7 +83,7 @@ class Linear(AbstractNetwork):
             logits = logits + jnp.sum(self.extra)
         return logits if self.wrong == "nameless" else tap("logits", logits)
 
-    def table(self, inputs, *, key=None):
+    def table(self, inputs, *, key=None, weights=None):
         table = jax.vmap(self)(inputs)
         return table * (1 + 1e-7) if self.wrong == "table" else table
 

@@ -16,6 +16,7 @@ from .activations import (
     square as square,
     tanh as tanh,
 )
+from .batch_norm import BatchNorm as BatchNorm
 from .embedded import EmbeddedMLP as EmbeddedMLP, EmbeddedNetwork as EmbeddedNetwork
 from .factored import FactoredMLP as FactoredMLP, FactoredNetwork as FactoredNetwork
 from .initial import (

@@ -39,9 +39,18 @@ class AbstractNetwork(eqx.Module):
         return self.forward(x, untouched, key)
 
     def table(
-        self, inputs: Shaped[Array, "example *input"], *, key: PRNGKeyArray | None = None
+        self,
+        inputs: Shaped[Array, "example *input"],
+        *,
+        key: PRNGKeyArray | None = None,
+        weights: Float[Array, "example"] | None = None,
     ) -> Float[Array, "example output"]:
-        """The logits of many examples: the map of `__call__`, unless rows can share more."""
+        """The logits of many examples: the map of `__call__`, unless rows can share more.
+
+        While a network trains, `weights` says which rows are a batch, for networks whose examples
+        act on one another; without them, none does.
+        """
+        del weights
         ready = self.prepared()
         if ready is not self:
             return ready.table(inputs, key=key)
@@ -56,6 +65,13 @@ class AbstractNetwork(eqx.Module):
         While a network trains, examples go through it in parts. What does not depend on them is
         done here, once for all parts. It has to be a pytree of arrays.
         """
+        return self
+
+    def seen(
+        self, inputs: Shaped[Array, "example *input"], key: PRNGKeyArray | None, weights: Array
+    ) -> Any:
+        """The same network, whose averages over batches, if there are any, have seen one more."""
+        del inputs, key, weights
         return self
 
     def activations(self, x: Shaped[Array, "..."]) -> dict[str, Array]:
@@ -136,6 +152,11 @@ class AbstractModel(Spec):
     @abc.abstractmethod
     def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> AbstractNetwork:
         """A fresh network for tasks of this signature that gives so many outputs."""
+
+    @property
+    def joint(self) -> bool:
+        """Whether the examples of a batch act on one another, so that it cannot be cut in parts."""
+        return False
 
     def bind(self, network: Any) -> Any:
         """The same weights, with those leaves of the model that act while the network computes.

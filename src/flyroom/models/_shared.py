@@ -118,10 +118,14 @@ class Shared(eqx.Module):
         return Shared(network, tables, projected, last)
 
     def table(
-        self, inputs: Int[Array, "example position"], *, key: PRNGKeyArray | None = None
+        self,
+        inputs: Int[Array, "example position"],
+        *,
+        key: PRNGKeyArray | None = None,
+        weights: Float[Array, "example"] | None = None,
     ) -> Float[Array, "example output"]:
         """The logits of many examples."""
-        del key
+        del key, weights
         network, rows = self.network, Rows(inputs, self.network.spans, self.network.causal)
         end, projected, before = len(self.tables) - 1, self.projected, self.tables
         where, *later = rows.token, *network.blocks[1:]

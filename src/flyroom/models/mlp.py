@@ -2,6 +2,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
@@ -9,8 +10,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 from ..spec import leaf, shape
 from ..tasks import Signature
 from ..typing import FloatScalar
-from ._base import AbstractModel, AbstractNetwork, Tap, constant
+from ._base import AbstractModel, AbstractNetwork, Tap, constant, untouched
 from .activations import relu
+from .batch_norm import BatchNorm
 from .initial import Initial, pytorch
 from .linear import linear
 
@@ -22,27 +24,77 @@ class MLPNetwork(AbstractNetwork):
     # With an underscore an axis has a name and no fixed size: each layer has its own.
     weights: tuple[Float[Array, "_fan_in _fan_out"], ...]
     biases: tuple[Float[Array, "_unit"] | None, ...]
+    norms: tuple[BatchNorm, ...] = ()
     dropout: Float[Array, ""] | None = constant(default=None)
     activation: Callable[[Array], Array] = shape(relu)
 
     def forward(
         self, x: Shaped[Array, "input"], tap: Tap, key: PRNGKeyArray | None
     ) -> Float[Array, "output"]:
-        if self.first.ndim == 3:
-            # A row of a table is the product with a one-hot vector, without the multiplications.
-            value = self.first[0, x[0]]
-            for position in range(1, x.shape[0]):
-                value = value + self.first[position, x[position]]
-        else:
-            value = linear(x.astype(self.first.dtype), self.first)
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=False)):
-            value = value if bias is None else value + bias
-            value = tap(f"preactivation_{layer}", value)
-            if key is not None and self.dropout is not None:
-                value = dropped(value, self.dropout, jr.fold_in(key, layer))
-            value = linear(tap(f"hidden_{layer}", self.activation(value)), weight)
+        value = self._sums(x)
+        for layer, weight in enumerate(self.weights):
+            hidden = self._hidden(layer, value, tap, key)
+            hidden = self.norms[layer](hidden) if self.norms else hidden
+            value = linear(tap(f"hidden_{layer}", hidden), weight)
+        return tap("logits", self._last(value))
+
+    def _sums(self, x: Shaped[Array, "input"]) -> Float[Array, "neuron"]:
+        """What the first layer's neurons get, without bias."""
+        if self.first.ndim == 2:
+            return linear(x.astype(self.first.dtype), self.first)
+        # A row of a table is the product with a one-hot vector, without the multiplications.
+        value = self.first[0, x[0]]
+        for position in range(1, x.shape[0]):
+            value = value + self.first[position, x[position]]
+        return value
+
+    def _hidden(
+        self, layer: int, value: Float[Array, "neuron"], tap: Tap, key: PRNGKeyArray | None
+    ) -> Float[Array, "neuron"]:
+        """What neurons do with what they get."""
+        bias = self.biases[layer]
+        value = tap(f"preactivation_{layer}", value if bias is None else value + bias)
+        if key is not None and self.dropout is not None:
+            value = dropped(value, self.dropout, jr.fold_in(key, layer))
+        return self.activation(value)
+
+    def _last(self, value: Float[Array, "output"]) -> Float[Array, "output"]:
         last = self.biases[-1]
-        return tap("logits", value if last is None else value + last)
+        return value if last is None else value + last
+
+    def table(
+        self,
+        inputs: Shaped[Array, "example *input"],
+        *,
+        key: PRNGKeyArray | None = None,
+        weights: Float[Array, "example"] | None = None,
+    ) -> Float[Array, "example output"]:
+        if not self.norms or weights is None:
+            return super().table(inputs, key=key)
+        return self._batch(inputs, key, weights)[0]
+
+    def seen(
+        self, inputs: Shaped[Array, "example *input"], key: PRNGKeyArray | None, weights: Array
+    ) -> "MLPNetwork":
+        if not self.norms:
+            return self
+        return dataclasses.replace(self, norms=self._batch(inputs, key, weights)[1])
+
+    def _batch(
+        self, inputs: Shaped[Array, "example *input"], key: PRNGKeyArray | None, weights: Array
+    ) -> tuple[Float[Array, "example output"], tuple[BatchNorm, ...]]:
+        """The logits of a batch by its own norms, and what the norms are when they have seen it."""
+        keys = None if key is None else jr.split(key, inputs.shape[0])
+        values, norms = jax.vmap(self._sums)(inputs), []
+        for layer, (norm, weight) in enumerate(zip(self.norms, self.weights, strict=True)):
+
+            def hidden(value: Array, key: PRNGKeyArray | None, layer: int = layer) -> Array:
+                return self._hidden(layer, value, untouched, key)
+
+            activity = jax.vmap(hidden)(values, keys)
+            norms.append(norm.seen(activity, weights))
+            values = jax.vmap(linear, (0, None))(norm.over(activity, weights), weight)
+        return jax.vmap(self._last)(values), tuple(norms)
 
 
 def dropped(
@@ -63,6 +115,7 @@ class MLP(AbstractModel):
         output_bias: whether the output has one.
         initial: scheme of the initial weights, of weights and biases alike.
         init_scale: multiplies every initial weight.
+        batch_norm: whether what neurons say goes through a batch norm before the next layer.
         dropout: probability that what a neuron gets is set to zero, while training; `None` for a
             program without any.
     """
@@ -73,7 +126,12 @@ class MLP(AbstractModel):
     output_bias: bool = shape(False)
     initial: Initial = shape(pytorch, room="models")
     init_scale: FloatScalar = leaf(1.0, minimum=0, initial=True)
+    batch_norm: bool = shape(False)
     dropout: FloatScalar | None = leaf(None, minimum=0, below=1)
+
+    @property
+    def joint(self) -> bool:
+        return self.batch_norm
 
     def init(self, signature: Signature, outputs: int, *, key: PRNGKeyArray) -> MLPNetwork:
         tokens = 1 if signature.tokens is None else signature.tokens
@@ -95,7 +153,10 @@ class MLP(AbstractModel):
         first = matrices[0]
         if signature.tokens is not None:
             first = jnp.reshape(first, (-1, signature.tokens, fans[1]))
-        network = MLPNetwork(first, tuple(matrices[1:]), tuple(biases), activation=self.activation)
+        norms = tuple(BatchNorm.of(n) for n in self.widths) if self.batch_norm else ()
+        network = MLPNetwork(
+            first, tuple(matrices[1:]), tuple(biases), norms, activation=self.activation
+        )
         return self.bind(network)
 
     def bind(self, network: MLPNetwork) -> MLPNetwork:

@@ -40,9 +40,10 @@ class LSTMNetwork(AbstractNetwork):
         inputs: Shaped[Array, "example position *feature"],
         *,
         key: PRNGKeyArray | None = None,
+        weights: Float[Array, "example"] | None = None,
     ) -> Float[Array, "example output"]:
         """The logits of many examples. What they read first is read once for each token."""
-        del key
+        del key, weights
         (examples, positions), tokens = inputs.shape[:2], self.into.shape[0]
         if not self.tokens or positions == 1 or examples < tokens:
             return jax.vmap(self)(inputs)

@@ -108,13 +108,14 @@ def advance(
     def update(state: State, rows: Examples, parts: int) -> State:
         total = jnp.sum(rows.weights)
         inside, around, outside = jr.split(jr.fold_in(noise, state.age), 3)
-        params, constants = divide(state.network)
+        seen = state.network.seen(rows.inputs, jr.fold_in(inside, 0), rows.weights)
+        params, constants = divide(seen)
 
         def prepare(params: Any) -> Any:
             return eqx.combine(params, constants).prepared()
 
         def share(ready: Any, rows: Examples, part: int | Array = 0) -> Float[Array, ""]:
-            logits = ready.table(rows.inputs, key=jr.fold_in(inside, part))
+            logits = ready.table(rows.inputs, key=jr.fold_in(inside, part), weights=rows.weights)
             losses = jax.vmap(nouns.loss)(logits, rows.labels)
             return jnp.sum(losses.astype(total.dtype) * rows.weights) / total
 

@@ -30,7 +30,9 @@ def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
     if size is not None and stream is None:
         _check_batches(size, [train for train, _ in sides])
     nouns = _nouns(experiment)
-    parts = 1 if size is not None else _parts(nouns, task.signature, rung(rows))
+    parts = (
+        1 if size is not None or nouns.model.joint else _parts(nouns, task.signature, rung(rows))
+    )
     program = Program(
         # Leaves are replaced in every run, so they must not tell programs apart.
         nouns=jax.tree.map(lambda _: 0.0, nouns),
