@@ -30,7 +30,7 @@ study = Study(
         "quick": {
             "rates": Sweep(
                 fr.spec.replace(experiment, narrow),
-                {RATE: [0.0, 1.0], "seed": range(4)},
+                {RATE: [0.0, 1.0], "seed": range(8)},
             )
         },
         "full": {

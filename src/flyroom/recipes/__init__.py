@@ -1,6 +1,6 @@
 """Published set-ups, with exact hyperparameters and their source."""
 
-from .nanda import nanda_mod113 as nanda_mod113
+from .nanda import nanda_demo as nanda_demo, nanda_mod113 as nanda_mod113
 from .pair import (
     pair_five_neurons as pair_five_neurons,
     pair_mod67 as pair_mod67,

@@ -1,3 +1,5 @@
+import dataclasses
+
 from ..losses import CrossEntropy
 from ..models import Transformer
 from ..optim import AdamW
@@ -19,4 +21,21 @@ def nanda_mod113() -> Experiment:
         optimizer=AdamW(learning_rate=1e-3, weight_decay=1.0, b1=0.9, b2=0.98, warmup=10.0),
         loss=CrossEntropy(),
         steps=40_000,
+    )
+
+
+def nanda_demo() -> Experiment:
+    """The same as its authors' demonstration trains it: smaller weights, no biases, no warm-up.
+
+    Without the 10 steps of warm-up, and with initial weights 0.8 times as large, it memorises as
+    fast and generalises later.
+
+    Source: Nanda et al. 2023, demonstration notebook.
+    """
+    experiment = nanda_mod113()
+    return dataclasses.replace(
+        experiment,
+        model=Transformer(layers=1, width=128, heads=4, neurons=512, bias=False, init_scale=0.8),
+        optimizer=AdamW(learning_rate=1e-3, weight_decay=1.0, b1=0.9, b2=0.98),
+        steps=20_000,
     )
