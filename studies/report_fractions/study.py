@@ -7,6 +7,7 @@ from flyroom.studies import Finding, Study, Sweep, curves, median
 
 REPORT = "arXiv:2412.10898"
 FRACTION = "task.train_fraction"
+LOW, MIDDLE, HIGH = 0.15, 0.30, 0.45
 
 experiment = fr.spec.replace(
     fr.recipes.report_mod97(), {"schedule": fr.Schedule(per_octave=16, every=200)}
@@ -14,10 +15,16 @@ experiment = fr.spec.replace(
 done = fr.Reaches("test_accuracy", 1.0, records=3)
 
 
-def until_done(fraction: float, steps: int, seeds: int) -> Sweep:
-    """Runs at one fraction, until every test example is answered rightly."""
-    values = {FRACTION: fraction, "steps": steps, "stop": (done,)}
-    return Sweep(fr.spec.replace(experiment, values), {"seed": range(seeds)})
+def transformers(seeds: int) -> Sweep:
+    """Runs at three fractions, until every test example is answered rightly."""
+    values = {"steps": 25_000, "stop": (done,)}
+    over = {FRACTION: [LOW, MIDDLE, HIGH], "seed": range(seeds)}
+    return Sweep(fr.spec.replace(experiment, values), over)
+
+
+def at(runs, fraction: float):
+    """The runs at one fraction."""
+    return runs.isel(run=np.isclose(runs[FRACTION].values, fraction))
 
 
 def plain(recipe: fr.Experiment, fractions: list[float], steps: int, seeds: int) -> Sweep:
@@ -35,6 +42,7 @@ def power(steps: int, fractions: list[float], seeds: int) -> Sweep:
 
 
 MLP, LSTM = fr.recipes.report_mlp(), fr.recipes.report_lstm()
+TOKENS = fr.spec.replace(MLP, {"task.encoding": "pair"})
 study = Study(
     name="report_fractions",
     question=(
@@ -44,17 +52,15 @@ study = Study(
     source=f"course report {REPORT}",
     sweeps={
         "quick": {
-            "low": until_done(0.15, 25_000, 1),
-            "middle": until_done(0.30, 15_000, 1),
-            "high": until_done(0.45, 4000, 1),
+            "transformers": transformers(1),
             "mlp": plain(MLP, [0.15, 0.30, 0.45], 2000, 1),
+            "mlp_tokens": plain(TOKENS, [0.15, 0.30, 0.45], 1000, 1),
             "lstm": plain(LSTM, [0.45], 10_000, 1),
         },
         "full": {
-            "low": until_done(0.15, 25_000, 8),
-            "middle": until_done(0.30, 25_000, 8),
-            "high": until_done(0.45, 25_000, 8),
+            "transformers": transformers(8),
             "mlp": plain(MLP, [0.15, 0.30, 0.45], 20_000, 3),
+            "mlp_tokens": plain(TOKENS, [0.15, 0.30, 0.45], 20_000, 3),
             "lstm": plain(LSTM, [0.30, 0.45, 0.60], 100_000, 3),
             "power": power(60_000, [0.05, 0.3, 0.45, 0.6, 0.75, 0.9], 3),
         },
@@ -70,7 +76,7 @@ study = Study(
     band=(0.0, 0.05),
 )
 def low(data):
-    found = data["low"].test_accuracy.max("step").values
+    found = at(data["transformers"], LOW).test_accuracy.max("step").values
     return Finding(float(found.max()), None, found.size)
 
 
@@ -83,7 +89,7 @@ def low(data):
     units="steps",
 )
 def memorised(data):
-    return median(fr.measures.memorization_step(data["middle"]))
+    return median(fr.measures.memorization_step(at(data["transformers"], MIDDLE)))
 
 
 @study.claim(
@@ -95,7 +101,7 @@ def memorised(data):
     units="steps",
 )
 def generalised(data):
-    return median(fr.measures.generalization_step(data["middle"]))
+    return median(fr.measures.generalization_step(at(data["transformers"], MIDDLE)))
 
 
 @study.claim(
@@ -107,7 +113,7 @@ def generalised(data):
     units="steps",
 )
 def high(data):
-    return median(fr.measures.generalization_step(data["high"]))
+    return median(fr.measures.generalization_step(at(data["transformers"], HIGH)))
 
 
 @study.claim(
@@ -119,9 +125,10 @@ def high(data):
     needs=2,
 )
 def slope(data):
-    times = [fr.measures.generalization_step(data[k]).values for k in ("middle", "high")]
+    runs = data["transformers"]
+    times = [fr.measures.generalization_step(at(runs, f)).values for f in (MIDDLE, HIGH)]
     early, late = (float(np.median(np.where(np.isnan(t), np.inf, t))) for t in times)
-    value = np.log(late / early) / np.log(0.45 / 0.30)
+    value = np.log(late / early) / np.log(HIGH / MIDDLE)
     return Finding(float(value), None, sum(t.size for t in times))
 
 
@@ -138,6 +145,22 @@ def perceptron(data):
     note = f"{late} of {found.sizes['run']} reach test accuracy 0.5"
     best = found.train_accuracy.max("step").values
     return Finding(float(best.max()), None, best.size, note=note)
+
+
+@study.claim(
+    "R3-tokens",
+    "largest step at which the perceptron on one-hot tokens has memorised, over fractions",
+    "the report's perceptron never does; one-hot inputs are the reading of it that we reject",
+    f"{REPORT}, figures 3 and 8",
+    band=(0, 500),
+    units="steps",
+)
+def tokens(data):
+    found = data["mlp_tokens"]
+    late = int(fr.measures.generalization_step(found, 0.5).notnull().sum())
+    note = f"{late} of {found.sizes['run']} reach test accuracy 0.5"
+    times = fr.measures.memorization_step(found).fillna(np.inf).values
+    return Finding(float(times.max()), None, times.size, note=note)
 
 
 @study.claim(
@@ -175,15 +198,21 @@ def encoded(data):
     return Finding(float(seen.max()), None, int(seen.size))
 
 
-def over_steps(label: str, words: str) -> None:
-    """A picture of one sweep."""
+@study.picture("The simple transformer at each fraction: training (blue) and test (vermilion).")
+def by_fraction(data):
+    return fr.figures.overview(data["transformers"])
+
+
+def over_steps(label: str, words: str, only: float | None = None) -> None:
+    """A picture of one sweep, or of its runs at one fraction."""
 
     @study.picture(f"{words}: training (blue) and test accuracy (vermilion).")
     def draw(data):
-        return curves(data[label], ("train_accuracy", "test_accuracy"))
+        runs = data[label] if only is None else at(data[label], only)
+        return curves(runs, ("train_accuracy", "test_accuracy"))
 
 
-over_steps("middle", "The simple transformer with 30 % of the pairs")
-over_steps("high", "With 45 %")
+over_steps("transformers", "The simple transformer with 30 % of the pairs", MIDDLE)
 over_steps("mlp", "The perceptron on numbers")
+over_steps("mlp_tokens", "The perceptron on tokens")
 over_steps("lstm", "The LSTM on numbers")

@@ -53,7 +53,7 @@ study = Study(
     source=f"{VARMA}; in words in {QUANTA}",
     # The source has transformers modulo 113; ours is a perceptron, modulo 53 at `quick`.
     sweeps={
-        "quick": both({FRACTION: [0.1, 0.2, 0.4, 0.6, 0.8], "seed": range(4)}),
+        "quick": both({FRACTION: [0.1, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], "seed": range(3)}),
         "full": both(
             {FRACTION: np.linspace(0.05, 0.9, 18).round(2).tolist(), "seed": range(16)},
             **{"task.clean.p": 113, "steps": 20_000},
@@ -157,7 +157,7 @@ def easier(data):
     "above 1: generalisation is simpler for the same performance",
     f"{QUANTA}: “Battle for Control”",
     band=(1.0, np.inf),
-    needs=4,
+    needs=3,
 )
 def costlier(data):
     most = data["general"][FRACTION].values
