@@ -205,7 +205,7 @@ def boundary(data):
 
 
 def with_batches(
-    claim: str, label: str, side: str, published: str, low: float, high: float
+    claim: str, label: str, side: str, published: str, band: tuple[float, float]
 ) -> None:
     """The claim about one accuracy at the end of runs with batches of 64."""
     norm = " and a batch norm" if label == "batch_norm" else ""
