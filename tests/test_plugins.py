@@ -195,6 +195,7 @@ def test_our_tasks(task: AbstractTask):
         (fr.models.Transformer(1, 6, 2, 8), TOKENS, 5),
         (fr.models.Transformer(3, 6, 3, 4, bias=False, activation=fr.models.gelu), TOKENS, 3),
         (fr.models.MLP((6,), dropout=0.5), TOKENS, 5),
+        (fr.models.MLP((6, 4), batch_norm=True), TOKENS, 5),
         (fr.models.EmbeddedMLP(3, (6, 4)), TOKENS, 5),
         (fr.models.LSTM(4), TOKENS, 5),
     ],

@@ -85,6 +85,8 @@ class Linear(AbstractNetwork):
 
     def table(self, inputs, *, key=None, weights=None):
         table = jax.vmap(self)(inputs)
+        if self.wrong == "padding" and weights is not None:
+            return table + table.sum(0, keepdims=True)
         return table * (1 + 1e-7) if self.wrong == "table" else table
 
 
@@ -133,6 +135,7 @@ class BrokenModel(AbstractModel):
         ("infinite", "initial `w` is not finite"),
         ("nameless", "no activation passes through `tap`"),
         ("table", "`table` is not the map of `__call__`"),
+        ("padding", "a row of weight zero changes other rows' logits"),
     ],
 )
 def test_a_model_that_breaks_a_rule(wrong: str, message: str):

@@ -112,7 +112,8 @@ class Shared(eqx.Module):
             jnp.asarray(network.embed)[first:last] + places[i : i + 1]
             for i, (first, last) in enumerate(spans)
         )
-        projected = tuple(_project(network.blocks[0], table) for table in tables)
+        sizes = [len(table) for table in tables]
+        projected = _projected(network.blocks[0], jnp.concatenate(tables), sizes)
         folds = len(network.blocks) == 1 and network.blocks[0].after_attention is None
         last = _fold(network, tables[-1]) if folds and tables[-1].shape[0] == 1 else None
         return Shared(network, tables, projected, last)
@@ -129,13 +130,14 @@ class Shared(eqx.Module):
         network, rows = self.network, Rows(inputs, self.network.spans, self.network.causal)
         end, projected, before = len(self.tables) - 1, self.projected, self.tables
         where, *later = rows.token, *network.blocks[1:]
+        counts = [rows.count(at) for at in range(end + 1)]
         for block, following in zip(network.blocks, later, strict=False):
-            after = []
-            for at in range(end + 1):
-                residual = _pick(before[at], where(at, at), rows.count(at))
-                after.append(self._layer(block, self._mix(projected, rows, where, at), residual))
-            before, where = after, rows.row
-            projected = tuple(_project(following, x) for x in after)
+            mixed = [self._mix(projected, rows, where, at) for at in range(end + 1)]
+            residual = [_pick(before[at], where(at, at), counts[at]) for at in range(end + 1)]
+            # All positions at once: a product is the faster the more rows it has.
+            after = self._layer(block, jnp.concatenate(mixed), jnp.concatenate(residual))
+            projected, before = _projected(following, after, counts), _cut(after, counts)
+            where = rows.row
         mixed = self._mix(projected, rows, where, end)
         if self.last is None:
             residual = _pick(before[end], where(end, end), rows.count(end))
@@ -202,11 +204,23 @@ def normed(x: Float[Array, "row unit"], norm: Callable[[Array], Array] | None) -
     return x if norm is None else norm(x)
 
 
-def _project(block: Any, rows: Float[Array, "row residual"]) -> Projected:
+def _projected(
+    block: Any, rows: Float[Array, "row residual"], counts: list[int]
+) -> tuple[Projected, ...]:
+    """Queries, keys and values of each position, whose rows follow one another."""
     width = rows.shape[-1]
-    parts = [w.reshape(width, -1) for w in (block.query, block.key, block.value)]
-    made = _rows(rows, jnp.concatenate(parts, axis=1))
-    return Projected(*jnp.split(made, 3, axis=1))
+    query, *parts = (w.reshape(width, -1) for w in (block.query, block.key, block.value))
+    both = _cut(_rows(rows, jnp.concatenate(parts, axis=1)), counts)
+    # Apart from one another, so that those of positions that do not ask are not computed.
+    asked = [_rows(part, query) for part in _cut(rows, counts)]
+    return tuple(
+        Projected(q, *jnp.split(pair, 2, axis=1)) for q, pair in zip(asked, both, strict=True)
+    )
+
+
+def _cut(rows: Float[Array, "row unit"], counts: list[int]) -> list[Float[Array, "_row unit"]]:
+    """The rows of each position."""
+    return jnp.split(rows, np.cumsum(counts)[:-1])
 
 
 def _fold(network: Any, asks: Float[Array, "row residual"]) -> Last:

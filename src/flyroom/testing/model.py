@@ -27,8 +27,9 @@ def check_model(model: AbstractModel, signature: Signature, outputs: int) -> Non
 
     Raises:
         AssertionError: initial weights are not finite floats with named axes or do not depend on
-            the key alone, `table` is not the map of `__call__` in float64 (values or gradients),
-            activations cannot be named and patched, or sweeping a leaf compiles again.
+            the key alone, `table` is not the map of `__call__` in float64 (values or gradients), a
+            row of weight zero acts on others, activations cannot be named and patched, or sweeping
+            a leaf compiles again.
 
     Example:
         >>> import flyroom as fr
@@ -140,3 +141,9 @@ def _check_table(name: str, network: AbstractNetwork, inputs: Array) -> None:
         close(batched[0], logits, 1e-10),
         f"{name}: a batch of networks does not compute what they compute one by one.",
     )
+    # As while training: the last row is padding, and is another example in the second batch.
+    weights = jnp.where(jnp.arange(len(inputs)) < len(inputs) - 1, 1.0, 0.0)
+    padded = inputs.at[-1].set(inputs[0])
+    ours = jax.tree.map(jnp.asarray, network)
+    first, second = (ours.table(x, weights=weights)[:-1] for x in (inputs, padded))
+    rule(close(first, second, 1e-10), f"{name}: a row of weight zero changes other rows' logits.")
