@@ -50,10 +50,9 @@ class AbstractNetwork(eqx.Module):
         While a network trains, `weights` says which rows are a batch, for networks whose examples
         act on one another; without them, none does.
         """
-        del weights
         ready = self.prepared()
         if ready is not self:
-            return ready.table(inputs, key=key)
+            return ready.table(inputs, key=key, weights=weights)
         if key is None:
             return jax.vmap(self)(inputs)
         keys = jax.random.split(key, inputs.shape[0])
