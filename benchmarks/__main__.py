@@ -83,11 +83,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("compare", "ours"), default=None)
+    parser.add_argument("--match", default="", help="compare only what has this in its name")
     given = parser.parse_args()
     if given.only != "ours":
         print("| case | ours, model-steps/s | theirs | ratio | train loss, ours / theirs |")
         print("| --- | ---: | ---: | ---: | --- |")
-        for name in COMPARISONS:
+        for name in (n for n in COMPARISONS if given.match in n):
             print(compare(name, given.rounds), flush=True)
     if given.only != "compare":
         for case in ("blog_parity", "overheads", "queue"):

@@ -84,10 +84,7 @@ def nanda_recorded(dtype: str) -> dict[str, Any]:
 
 def nanda(dtype: str, per_octave: int = 0) -> dict[str, Any]:
     """The one-layer transformer as the demonstration notebook has it, one for each core."""
-    experiment = fr.spec.replace(
-        fr.recipes.nanda_mod113(),
-        {"model.bias": False, "optimizer.warmup": 0.0, "precision": dtype},
-    )
+    experiment = fr.spec.replace(fr.recipes.nanda_demo(), {"precision": dtype})
     return rate(experiment, 2, 60, answer_at=100, per_octave=per_octave)
 
 
