@@ -1,6 +1,8 @@
 """Many networks together are the same networks alone, and little is compiled for them."""
 
 import collections
+import gc
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -246,3 +248,28 @@ def test_a_task_that_fails_for_one_seed_fails_one_run():
     names = [fr.training.Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
     assert "not this one" in runs.attrs["failures"]["2"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="memory maps are Linux's")
+def test_programs_that_are_forgotten_give_their_memory_maps_back():
+    def maps() -> int:
+        gc.collect()
+        return len(Path("/proc/self/maps").read_text().splitlines())
+
+    def trained(width: int) -> int:
+        experiment = fr.Experiment(
+            fr.tasks.ModularArithmetic(p=5), fr.models.MLP((width,)), steps=2
+        )
+        fr.train(experiment, machine=fr.Machine(devices=1, progress=False))
+        return maps()
+
+    forget = ensemble._compiled.cache_clear
+    trained(3)
+    forget()
+    before = maps()
+    cost = trained(4) - before
+    forget()
+    assert maps() - before < cost / 4
+    most = ensemble._compiled.cache_info().maxsize
+    assert most is not None
+    assert most * 4000 < 65_530  # a transformer of two layers takes some 3,000

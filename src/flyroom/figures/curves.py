@@ -165,7 +165,8 @@ def survival_curves(
     _accuracy_axis(axes)
     axes.set_xlabel("step")
     axes.set_ylabel("share of runs")
-    axes.legend(loc="upper left")
+    # Above the axes, because lines may be anywhere in them.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5)
     return figure
 
 

@@ -94,7 +94,7 @@ def _put(many: PyTree[Array], slot: Array, one: PyTree[Array]) -> PyTree[Array]:
     return jax.tree.map(lambda stack, x: set_one(stack, x, slot, 0), many, one)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=8)  # on CPUs a program takes hundreds of Linux's 65,530 memory maps
 def _compiled(program: Program, mapping: MappingKind) -> tuple[Callable[..., Any], ...]:
     """The jitted functions of a program, the same for every device and number of slots."""
 
