@@ -103,7 +103,7 @@ def test_a_statement_stands_on_the_claims_that_were_judged():
     assert standing("big-one") == Standing.FAILS
     assert standing("small-one", "big-one") == Standing.IN_PART
     assert standing("big-large", "big-broken", "unknown") == Standing.OPEN
-    assert standing("small-one", "small-large", "small-broken") == Standing.HOLDS
+    assert standing("small-one", "small-large", "small-broken") == Standing.SO_FAR
 
 
 def test_the_report_says_what_statements_rest_on(pages: tuple[str, str]):

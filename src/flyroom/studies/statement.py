@@ -13,6 +13,7 @@ class Standing(enum.StrEnum):
     """What the verdicts on its claims make of a statement."""
 
     HOLDS = "holds"
+    SO_FAR = "holds so far"
     IN_PART = "in part"
     FAILS = "does not hold"
     OPEN = "open"
@@ -22,8 +23,8 @@ class Standing(enum.StrEnum):
 class Statement:
     """A statement without a number of its own, and the claims of studies that it rests on.
 
-    It *holds* if every claim that was judged was reproduced, *does not hold* if none was, and is
-    *open* while there is no verdict on any.
+    It *holds* if every claim was reproduced, *so far* if that is true of those that were judged; it
+    *does not hold* if none was, and is *open* while there is no verdict on any.
 
     Attributes:
         id: a short name.
@@ -56,5 +57,5 @@ class Statement:
             return Standing.OPEN
         count = judged.count(Verdict.REPRODUCED)
         if count == len(judged):
-            return Standing.HOLDS
+            return Standing.HOLDS if count == len(self.rests_on) else Standing.SO_FAR
         return Standing.IN_PART if count else Standing.FAILS
