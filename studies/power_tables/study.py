@@ -20,11 +20,10 @@ OUTLIERS = (0, 10, 100, 1000, 2000, 3000)
 SOURCE_TRAIN = 7200  # half of the products of permutations of five
 
 
-def decoder(steps: int, batch: int, **values: object) -> fr.Experiment:
+def decoder(steps: int, **values: object) -> fr.Experiment:
     """The source's network, recorded until it has generalised."""
     changes = {
         "steps": steps,
-        "batch_size": batch,
         "schedule": fr.Schedule(per_octave=8, every=steps // 30),
         "stop": (done,),
     }
@@ -51,7 +50,7 @@ def optimizers(base: fr.Experiment, fractions: list[float], seeds: int) -> dict[
 def reduced() -> dict[str, Sweep]:
     """A network of half the width, a few thousand steps, and addition in place of permutations."""
     half = {"model.width": 64, "model.neurons": 256}
-    small = decoder(4000, 512, **{"task.train_fraction": 0.5, **half})
+    small = decoder(4000, **{"task.train_fraction": 0.5, **half})
     names = [*SYMMETRIC, *OTHERS, HARDEST]
     return {
         "fractions": Sweep(small, {FRACTION: [0.35, 0.4, 0.5, 0.6], SEED: range(2)}),
@@ -64,10 +63,10 @@ def reduced() -> dict[str, Sweep]:
 def full() -> dict[str, Sweep]:
     """The source's sizes."""
     task = fr.tasks.GroupOperation(degree=5, train_fraction=0.5, encoding="equation")
-    five = fr.spec.replace(decoder(100_000, 512), {"task": task})
+    five = fr.spec.replace(decoder(100_000), {"task": task})
     names = [*SYMMETRIC, *OTHERS, HARDEST, "a / b", "a**3 + a*b", "a / b if b % 2 else a - b"]
     division = decoder(
-        1_000_000, 512, **{OPERATION: "a / b", DECAY: 0.0, "schedule": fr.Schedule(per_octave=16)}
+        1_000_000, **{OPERATION: "a / b", DECAY: 0.0, "schedule": fr.Schedule(per_octave=16)}
     )
     tenths = [round(0.1 * n, 1) for n in range(2, 9)]
     learning = fr.spec.replace(five, {"steps": 500_000})
@@ -76,9 +75,7 @@ def full() -> dict[str, Sweep]:
         "fractions": Sweep(
             learning, {FRACTION: [0.25, 0.26, 0.27, 0.28, 0.29, 0.30], SEED: range(7)}
         ),
-        "operations": Sweep(
-            decoder(100_000, 512), {OPERATION: names, FRACTION: tenths, SEED: range(3)}
-        ),
+        "operations": Sweep(decoder(100_000), {OPERATION: names, FRACTION: tenths, SEED: range(3)}),
         **optimizers(five, tenths, 3),
         "outliers": outliers(five, 3),
     }
