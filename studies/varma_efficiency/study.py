@@ -138,7 +138,7 @@ def crosses(data):
 @study.claim(
     "Q8-easier",
     "median ratio of the step at which a rule is known (test accuracy 0.99) to that at which as "
-    "many random labels are remembered (training accuracy 0.99), where both are",
+    "many random labels are remembered (training accuracy 0.99); not known counts as later",
     "above 1: the memorising algorithm is the easier one and comes first",
     f"{QUANTA}: “Battle for Control”",
     band=(1.0, np.inf),
@@ -147,8 +147,9 @@ def crosses(data):
 def easier(data):
     known = fr.measures.generalization_step(data["general"]).values
     remembered = fr.measures.memorization_step(data["memory"]).values
-    ratios = known / remembered
-    return median(ratios[np.isfinite(ratios)])
+    never = int(np.isnan(known).sum())
+    note = f"{never} of {known.size} did not generalise and count as later than all others"
+    return median(known / remembered, note=note)
 
 
 @study.claim(
