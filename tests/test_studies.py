@@ -308,6 +308,20 @@ def test_a_store_of_another_study_is_not_used(lab: Path, capsys: pytest.CaptureF
         assert "holds other runs than those of this study" in error
 
 
+def test_a_store_that_does_not_fit_is_named_before_anything_is_trained(
+    lab: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert shell(capsys, "tiny_one", "--devices", "1")[0] == 0
+    for name, steps in (("a_first", "5"), ("tiny_one", "7")):
+        (lab / "studies" / name).mkdir(exist_ok=True)
+        text = STUDY.replace("STEPS", steps).replace('"tiny"', f'"{name.replace("_one", "")}"')
+        (lab / "studies" / name / "study.py").write_text(text)
+    code, _, error = shell(capsys, "--all", "--devices", "1")
+    assert code == 2
+    assert "tiny-quick-seeds.zarr holds other runs" in error
+    assert not (lab / "runs" / "a_first-quick-seeds.zarr").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -16,14 +16,14 @@ experiment = fr.spec.replace(fr.recipes.nanda_mod113(), records)
 demo = fr.spec.replace(fr.recipes.nanda_demo(), records)
 # Nothing that is asked of these runs comes after the test loss has fallen.
 done = fr.Reaches("test_loss", 1e-2, records=2, falling=True)
-# 20,000 steps is where the band of NA1 ends. At a test loss of 1e-4 cleaning up is not over, which
-# NA3 shows.
-cleaned = {"steps": 20_000, "stop": (fr.Reaches("test_loss", 1e-4, records=3, falling=True),)}
+# 20,000 steps is where the band of NA1 ends. At a test loss of 1e-4 half of the cleaning up, which
+# NA3 is about, is still to come.
+cleaned = {"steps": 20_000, "stop": (fr.Reaches("test_loss", 1e-6, records=3, falling=True),)}
 
 
 def until_done(steps: int, over: dict, **values: object) -> Sweep:
     """Runs that end when the test loss has fallen, or after so many steps."""
-    changes = {"steps": steps, "stop": (done,), "schedule": fr.Schedule(per_octave=32), **values}
+    changes = {"steps": steps, "stop": (done,), "schedule": fr.Schedule(per_octave=16), **values}
     return Sweep(fr.spec.replace(experiment, changes), over)
 
 
@@ -38,10 +38,8 @@ study = Study(
     sweeps={
         "quick": {
             "seeds": Sweep(fr.spec.replace(demo, cleaned), {"seed": range(2)}),
-            "fractions": until_done(
-                1500, {fractions: [0.95, 0.8, 0.7, 0.6, 0.5], "seed": range(3)}
-            ),
-            "small": until_done(6000, {"optimizer.weight_decay": [1.0, 5.0]}, **{"task.p": 53}),
+            "fractions": until_done(1500, {fractions: [0.8, 0.6, 0.5], "seed": range(3)}),
+            "small": until_done(15_000, {"optimizer.weight_decay": [1.0, 5.0]}, **{"task.p": 53}),
         },
         "full": {
             "seeds": Sweep(fr.spec.replace(demo, {"steps": 40_000}), {"seed": range(8)}),

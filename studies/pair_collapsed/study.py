@@ -56,8 +56,8 @@ study = Study(
                 },
             ),
             **forms({"optimizer.weight_decay": [1.0, 0.3], "seed": [0]}),
-            "shared": Sweep(ordered, {"seed": range(5)}),
-            "apart": Sweep(fr.spec.replace(ordered, {"model.shared": False}), {"seed": range(5)}),
+            "shared": Sweep(ordered, {"seed": range(4)}),
+            "apart": Sweep(fr.spec.replace(ordered, {"model.shared": False}), {"seed": range(4)}),
         },
         "full": {
             "collapsed": Sweep(collapsed, {**RATES, **SQUARED, "seed": range(3)}),

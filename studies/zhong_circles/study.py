@@ -1,6 +1,7 @@
 """Does the share of attention decide whether a network adds like a clock or like a pizza?"""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from flyroom.studies import Finding, Study, Sweep, curves, median, share
 ZHONG = "Zhong et al. 2023, arXiv:2306.17844"
 P = 59
 RATE, WIDTH = "model.attention_rate", "model.width"
+Measure = Callable[[fr.models.AbstractNetwork], float]
 
 experiment = fr.spec.replace(
     fr.recipes.zhong_mod59(), {"schedule": fr.Schedule(per_octave=8), "keep": fr.Schedule(0)}
@@ -53,38 +55,50 @@ study = Study(
 )
 
 
-def measured(runs) -> dict[str, np.ndarray]:
-    """Symmetricity, distance irrelevance and circularity of every network at the end."""
-    found = {"symmetricity": [], "irrelevance": [], "circularity": []}
+def symmetricity(network) -> float:
+    """How alike the network treats its two inputs."""
+
+    def answer(pair):
+        return dataclasses.replace(network, embed=pair)(jnp.array([0, 1]))
+
+    return fr.measures.gradient_symmetricity(answer, np.asarray(network.embed)[:P])
+
+
+def irrelevance(network) -> float:
+    """How little its right logits depend on the difference of its inputs."""
     pairs = jnp.array([[a, b] for a in range(P) for b in range(P)])
-    for run in runs.run.values.tolist():
-        network = jax.tree.map(jnp.asarray, fr.network(runs, run))
-
-        def answer(pair, network=network):
-            return dataclasses.replace(network, embed=pair)(jnp.array([0, 1]))
-
-        embed = np.asarray(network.embed)[:P]
-        logits = np.asarray(network.table(pairs)).reshape(P, P, P)
-        found["symmetricity"].append(fr.measures.gradient_symmetricity(answer, embed))
-        found["irrelevance"].append(fr.measures.distance_irrelevance(logits))
-        found["circularity"].append(fr.measures.circularity(embed))
-    return {name: np.array(values) for name, values in found.items()}
+    return fr.measures.distance_irrelevance(np.asarray(network.table(pairs)).reshape(P, P, P))
 
 
-def circular(runs) -> np.ndarray:
-    """Which networks answer everything and have a circular embedding."""
-    right = runs.test_accuracy.isel(step=-1).values >= 0.99
-    return right & (measured(runs)["circularity"] >= 0.99)
+def circularity(network) -> float:
+    """How circular its embedding of the numbers is."""
+    return fr.measures.circularity(np.asarray(network.embed)[:P])
+
+
+def each(measure: Measure, runs) -> np.ndarray:
+    """A measure of the network at the end of every run."""
+    networks = [jax.tree.map(jnp.asarray, fr.network(runs, run)) for run in runs.run.values]
+    return np.array([measure(network) for network in networks])
+
+
+def right(runs) -> np.ndarray:
+    """Which networks answer everything."""
+    return runs.test_accuracy.isel(step=-1).values >= 0.99
+
+
+def circular(runs):
+    """The runs of those that answer everything and have a circular embedding."""
+    return runs.isel(run=right(runs) & (each(circularity, runs) >= 0.99))
 
 
 def at_rate(
-    claim: str, rate: float, measure: str, published: str, band: tuple[float, float]
+    claim: str, rate: float, measure: Measure, published: str, band: tuple[float, float]
 ) -> None:
     """The claim about one measure at one attention rate."""
 
     @study.claim(
         claim,
-        f"{measure} at attention rate {rate:g}, median over circular networks",
+        f"{measure.__name__} at attention rate {rate:g}, median over circular networks",
         published,
         f"{ZHONG}, models A and B",
         band=band,
@@ -92,15 +106,15 @@ def at_rate(
     )
     def judge(data):
         runs = data["rates"].isel(run=data["rates"][RATE].values == rate)
-        kept = circular(runs)
-        note = f"{kept.sum()} of {kept.size} have circularity 0.99 and test accuracy 0.99"
-        return median(measured(runs)[measure][kept], note=note)
+        kept, all = circular(runs), runs.sizes["run"]
+        note = f"{kept.sizes['run']} of {all} have circularity 0.99 and test accuracy 0.99"
+        return median(each(measure, kept), note=note)
 
 
-at_rate("ZH1-pizza-GS", 0.0, "symmetricity", "0.9937", (0.98, 1.0))
-at_rate("ZH1-pizza-DI", 0.0, "irrelevance", "0.17", (0.0, 0.40))
-at_rate("ZH1-clock-GS", 1.0, "symmetricity", "0.334", (-1.0, 0.65))
-at_rate("ZH1-clock-DI", 1.0, "irrelevance", "0.85", (0.65, 1.0))
+at_rate("ZH1-pizza-GS", 0.0, symmetricity, "0.9937", (0.98, 1.0))
+at_rate("ZH1-pizza-DI", 0.0, irrelevance, "0.17", (0.0, 0.40))
+at_rate("ZH1-clock-GS", 1.0, symmetricity, "0.334", (-1.0, 0.65))
+at_rate("ZH1-clock-DI", 1.0, irrelevance, "0.85", (0.65, 1.0))
 
 
 @study.claim(
@@ -113,8 +127,7 @@ at_rate("ZH1-clock-DI", 1.0, "irrelevance", "0.85", (0.65, 1.0))
 )
 def circles(data):
     runs = data["rates"]
-    right = runs.test_accuracy.isel(step=-1).values >= 0.99
-    values = measured(runs)["circularity"][right]
+    values = each(circularity, runs)[right(runs)]
     return share(values >= 0.95, note=", ".join(f"{v:.3f}" for v in values))
 
 
@@ -128,7 +141,7 @@ def circles(data):
 )
 def crossing(data):
     runs = data["rates"]
-    values, rates = measured(runs)["symmetricity"], runs[RATE].values
+    values, rates = each(symmetricity, runs), runs[RATE].values
     levels = np.unique(rates)
     medians = np.array([np.median(values[rates == rate]) for rate in levels])
     half = (medians[0] + medians[-1]) / 2
@@ -148,7 +161,7 @@ def crossing(data):
 )
 def widths(data):
     runs = data["widths"]
-    pair = (runs[WIDTH].values, measured(runs)["symmetricity"])
+    pair = (runs[WIDTH].values, each(symmetricity, runs))
     return Finding(float(scipy.stats.spearmanr(*pair).statistic), None, runs.sizes["run"])
 
 
@@ -161,10 +174,9 @@ def widths(data):
     at="full",
 )
 def pizzas(data):
-    runs = data["rates"]
-    found, kept = measured(runs), circular(runs)
-    pizza = (found["symmetricity"] > 0.98) & (found["irrelevance"] < 0.4)
-    return Finding(float(pizza[kept].mean()), None, int(kept.sum()))
+    kept = circular(data["rates"])
+    pizza = (each(symmetricity, kept) > 0.98) & (each(irrelevance, kept) < 0.4)
+    return Finding(float(pizza.mean()), None, kept.sizes["run"])
 
 
 @study.claim(
@@ -176,7 +188,7 @@ def pizzas(data):
     at="full",
 )
 def not_circular(data):
-    values = measured(data["rates"])["circularity"]
+    values = each(circularity, data["rates"])
     return Finding(float((values < 0.995).mean()), None, values.size)
 
 

@@ -56,11 +56,13 @@ def study(
         if not chosen:
             found = ", ".join(studies.find()) or "none"
             raise spec.SpecError(f"study: name one, or say --all. Found in ./studies: {found}.")
-        loaded = [studies.load(name) for name in chosen]
+        loaded, size = [studies.load(name) for name in chosen], "full" if full else "quick"
+        for one in loaded:  # before any of them is trained for hours
+            studies.finished(one, size, store)
         told, outcomes = [], []
         for one in loaded:
             machine = sweeps.Machine(devices=devices)
-            outcome = studies.run(one, "full" if full else "quick", store, machine)
+            outcome = studies.run(one, size, store, machine)
             files = studies.write_report(outcome, (report or store) / one.name)
             table = Table("claim", "published", "band", "ours", "runs", "verdict", box=None)
             for row in studies.table(outcome):

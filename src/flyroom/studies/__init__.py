@@ -5,7 +5,7 @@ from .find import find as find, load as load, load_statements as load_statements
 from .pictures import arrows as arrows, curves as curves, stacks as stacks
 from .replication import write_replication as write_replication
 from .report import machine as machine, write_report as write_report
-from .run import Outcome as Outcome, judge as judge, run as run
+from .run import Outcome as Outcome, finished as finished, judge as judge, run as run
 from .statement import Standing as Standing, Statement as Statement
 from .statistics import mean as mean, median as median, share as share
 from .study import Study as Study, Sweep as Sweep

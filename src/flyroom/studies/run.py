@@ -91,14 +91,12 @@ def run(
         StoreError: a store of that name holds other runs than the study's.
         Interrupted: it was stopped; the same call goes on.
     """
-    wanted = study.at(size)
     data, seconds = {}, 0.0
-    for label, sweep in wanted.items():
-        path = Path(folder) / f"{study.name}-{size}-{label}.zarr"
+    for label, there in finished(study, size, folder).items():
+        sweep, path = study.at(size)[label], _store(study, size, folder, label)
         began = time.monotonic()
-        finished = _finished(sweep, path)
-        data[label] = results.open(path) if finished else _train(sweep, path, machine)
-        seconds += 0.0 if finished else time.monotonic() - began
+        data[label] = results.open(path) if there else _train(sweep, path, machine)
+        seconds += 0.0 if there else time.monotonic() - began
     return Outcome(study, size, data, judge(study, data, size), seconds)
 
 
@@ -107,12 +105,27 @@ def judge(study: Study, data: dict[str, xr.Dataset], size: str | None = None) ->
     return [claim.answer(data, size) for claim in study.claims]
 
 
-def _finished(sweep: Sweep, path: Path) -> bool:
-    """Whether a store holds the runs of a sweep, and all of them are over.
+def finished(study: Study, size: str, folder: str | Path = "runs") -> dict[str, bool]:
+    """Which of a study's sweeps need not be trained any more, by label.
+
+    Asked first, it says of many studies that a store does not fit before hours are spent on others.
 
     Raises:
-        StoreError: it holds other runs.
+        SpecError: the study has no such size, or an experiment of it cannot be run.
+        StoreError: a store of that name holds other runs than the study's.
     """
+    sweeps = study.at(size)
+    return {
+        label: _finished(sweep, _store(study, size, folder, label))
+        for label, sweep in sweeps.items()
+    }
+
+
+def _store(study: Study, size: str, folder: str | Path, label: str) -> Path:
+    return Path(folder) / f"{study.name}-{size}-{label}.zarr"
+
+
+def _finished(sweep: Sweep, path: Path) -> bool:
     if not path.exists() and not journal_path(path).exists():
         return False
     there = Manifest.read(path)
