@@ -25,7 +25,7 @@ def nanda_mod113() -> Experiment:
 
 
 def nanda_demo() -> Experiment:
-    """The same as its authors' demonstration trains it: smaller weights, no biases, no warm-up.
+    """Nanda et al.'s transformer as their demonstration trains it: smaller weights, no biases.
 
     Without the 10 steps of warm-up, and with initial weights 0.8 times as large, it memorises as
     fast and generalises later.
