@@ -1,3 +1,4 @@
-"""Weights of others: read, recognised, written."""
-from .errors import CheckpointError as CheckpointError
-from .pytorch import read_pytorch as read_pytorch
+"""Weights of others: read, and recognised."""
+
+from .checkpoint import Checkpoint as Checkpoint, read as read
+from .pytorch import CheckpointError as CheckpointError, read_pytorch as read_pytorch

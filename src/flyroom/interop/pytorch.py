@@ -8,7 +8,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .errors import CheckpointError
+
+class CheckpointError(Exception):
+    """A file of weights that cannot be read, or that holds no network that we know."""
+
 
 _DTYPES = {
     "DoubleStorage": np.float64,

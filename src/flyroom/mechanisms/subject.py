@@ -19,12 +19,12 @@ Logits = Float[np.ndarray, "a b answer"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subject:
-    """What is to be explained: a function of two residues, and how its inputs are changed.
+    """What is to be explained: the answers to all pairs of residues, and a way to intervene.
 
     Attributes:
-        logits: for all pairs, those of the answers alone.
+        logits: of the answers, for all pairs.
         labels: the right answers.
-        network: the network, if there is more than its logits.
+        network: what gave them, if there is more than its logits.
         inputs: one row for each pair, as the network reads it.
     """
 
@@ -35,70 +35,82 @@ class Subject:
 
     @staticmethod
     def of(what: Any, task: ModularArithmetic) -> "Subject":
-        """The subject that a network, or an array of its logits for all pairs, is.
+        """The subject that a network is, or an array of its logits for all pairs.
+
+        Args:
+            what: a network that reads what the task writes, or logits by both inputs and answer.
+            task: addition modulo `p`, whose encoding says what the network reads.
 
         Raises:
-            SpecError: the logits have another shape, or are not finite.
+            SpecError: the task is not addition, or logits have another shape or are not finite.
         """
         p = task.p
         a, b = np.divmod(np.arange(p * p), p)
         labels = ((a + b) % p).reshape(p, p)
+        if task.operation != "a + b":
+            raise SpecError(
+                f"explain: got the operation `{task.operation}`; allowed: `a + b`, the only one "
+                "whose mechanisms are known here."
+            )
         if not isinstance(what, AbstractNetwork):
             return Subject(_checked(np.asarray(what, np.float64), p), labels)
-        inputs = np.stack([a, b], 1)  # the task's encoding puts what else it reads around them
-        inputs = task.rows(a, b)
-        network = jax.tree.map(jnp.asarray, what)
-        return Subject(_checked(_logits(network, inputs, p), p), labels, network, inputs)
+        network, inputs = jax.tree.map(jnp.asarray, what), task.rows(a, b)
+        return Subject(_checked(_answers(network, inputs, p), p), labels, network, inputs)
 
     @property
     def p(self) -> int:
         """The modulus."""
         return len(self.logits)
 
-    def accuracy(self, logits: Logits | None = None) -> float:
-        """Share of all pairs that these logits, or the subject's own, answer rightly."""
-        seen = self.logits if logits is None else logits
-        return float((seen.argmax(2) == self.labels).mean())
+    def accuracy(self, logits: Logits) -> float:
+        """Share of all pairs that some logits answer rightly."""
+        return float((logits.argmax(2) == self.labels).mean())
 
-    def restricted(self, frequencies: tuple[int, ...], *, without: bool = False) -> Logits:
-        r"""The logits if only waves of these frequencies enter it, or all but these.
+    def only(self, frequencies: set[int]) -> Logits:
+        r"""The logits if nothing but waves of these frequencies goes through the network.
 
-        Every array of the network that has an axis of tokens keeps, of the residues' rows, their
-        mean and their waves of these frequencies. Of bare logits the same is kept along the
-        diagonals \(a + b\), where an answer by waves has to be.
+        Of every array of a network that has an axis of tokens, the rows of the residues keep their
+        mean and their waves of these frequencies; all that comes after is as it was. If there is
+        nothing but logits, they keep those waves along the answers.
         """
         basis = fourier_basis(self.p)
-        rows = [r for k in frequencies for r in (2 * k - 1, 2 * k) if r < self.p]
-        if without:
-            rows = [r for r in range(1, self.p) if r not in rows]
+        rows = [r for k in sorted(frequencies) for r in (2 * k - 1, 2 * k) if r < self.p]
         kept = basis[[0, *rows]]
-        return self._mapped(kept.T @ kept)
+        return self._mixed(kept.T @ kept)
 
-    def _mapped(self, matrix: np.ndarray) -> Logits:
-        """The logits if residues are mixed by a matrix before they enter."""
+    def without(self, frequencies: set[int]) -> Logits:
+        """The logits if all waves but those of these frequencies go through the network."""
+        return self.only(set(range(1, self.p // 2 + 1)) - frequencies)
+
+    def _mixed(self, matrix: np.ndarray) -> Logits:
+        """The logits if the rows of residues are replaced by a matrix times them."""
         if self.network is None or self.inputs is None:
-            return np.einsum("ai,bj,ijc->abc", matrix, matrix, self.logits, optimize=True)
-        arrays, p, found = paths(self.network), self.p, False
-        for path, array in arrays.items():
-            axes = dims(self.network, path, array.ndim)
-            if "token" not in axes:
-                continue
-            found, axis = True, axes.index("token")
-            front = np.moveaxis(np.array(array, np.float64), axis, 0)
-            front[:p] = np.tensordot(matrix, front[:p], axes=1)
-            arrays[path] = jnp.asarray(np.moveaxis(front, 0, axis), array.dtype)
-        if not found:
+            return self.logits @ matrix
+        arrays, p = paths(self.network), self.p
+        axes = {path: dims(self.network, path, array.ndim) for path, array in arrays.items()}
+        tables = [path for path, names in axes.items() if "token" in names]
+        if not tables:
             raise SpecError(
-                f"{type(self.network).__name__} has no array with an axis named `token`, so that "
-                "what enters it cannot be changed. Name the axis, or give its logits."
+                f"explain: {type(self.network).__name__} has no array with an axis named `token`, "
+                "so that it cannot be said what waves enter it. Name the axis, or give the logits."
             )
-        return _logits(rebuild(self.network, arrays), self.inputs, p)
+        for path in tables:
+            axis = axes[path].index("token")
+            rows = np.moveaxis(np.array(arrays[path], np.float64), axis, 0)
+            rows[:p] = np.tensordot(matrix, rows[:p], axes=1)
+            arrays[path] = jnp.asarray(np.moveaxis(rows, 0, axis), arrays[path].dtype)
+        return _answers(rebuild(self.network, arrays), self.inputs, p)
 
 
-def _logits(network: Any, inputs: np.ndarray, p: int) -> Logits:
+@jax.jit
+def _table(network: Any, rows: Any) -> Any:
+    # The network is an argument, so that its versions share one program.
+    return network.table(rows)
+
+
+def _answers(network: Any, inputs: np.ndarray, p: int) -> Logits:
     """The logits of the `p` answers for all pairs."""
-    table = jax.jit(lambda rows: network.table(rows))
-    parts = [np.asarray(table(inputs[i : i + ROWS])) for i in range(0, len(inputs), ROWS)]
+    parts = [np.asarray(_table(network, inputs[i : i + ROWS])) for i in range(0, p * p, ROWS)]
     return np.concatenate(parts)[:, :p].reshape(p, p, -1).astype(np.float64)
 
 
@@ -106,7 +118,7 @@ def _checked(logits: np.ndarray, p: int) -> Logits:
     if logits.shape != (p, p, p):
         raise SpecError(
             f"explain: got logits of shape {logits.shape}; allowed: {(p, p, p)}, by both inputs "
-            f"and answer, for a task modulo {p}."
+            f"and answer, for addition modulo {p}."
         )
     if not np.isfinite(logits).all():
         raise SpecError("explain: some logits are not finite; a network that diverged has none.")
