@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ..models import AbstractNetwork
+from ..tasks import ModularArithmetic
 from .layouts import LAYOUTS
 from .pytorch import CheckpointError, read_pytorch
 
@@ -21,20 +21,44 @@ class Checkpoint:
     Attributes:
         layout: how its weights were kept.
         network: the network, which holds NumPy arrays.
+        tokens: how many different ones it knows.
+        positions: how many it reads at once.
     """
 
     layout: str
     network: AbstractNetwork
+    tokens: int
+    positions: int
+
+    def addition(self, p: int) -> ModularArithmetic:
+        """Addition modulo `p` as the network reads it: two residues, and `=` if there is a third.
+
+        Raises:
+            CheckpointError: it does not read that many tokens.
+        """
+        encoding = {2: "pair", 3: "equals"}.get(self.positions)
+        if encoding is None:
+            raise CheckpointError(
+                f"The network reads {self.positions} tokens at once; known are two residues, and "
+                "two residues and an equals sign."
+            )
+        task = ModularArithmetic(p=p, encoding=encoding)
+        if not p <= self.tokens <= p + 1 or self.tokens < (task.signature.tokens or 0):
+            raise CheckpointError(
+                f"The network knows {self.tokens} tokens, and reads {self.positions} at once: that "
+                f"is not addition modulo {p}. Was it trained with another p?"
+            )
+        return task
 
 
-def read(path: str | Path, config: Mapping[str, Any] | None = None) -> Checkpoint:
+def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
     """The network in a file of weights, whose layout is recognised by the names of its tensors.
 
     Args:
         path: a `.pt`, `.pth`, `.safetensors` or `.npz` file.
-        config: what the weights do not say, such as `act_fn` and `attn_coeff` as the pizza
-            repository writes them; if `None`, the JSON file of the same name beside it, if there
-            is one.
+        config: a JSON file with what the weights do not say, such as `act_fn` and `attn_coeff` as
+            the pizza repository writes them; if `None`, the one of the same name beside the
+            weights, if there is one.
 
     Raises:
         CheckpointError: the file cannot be read, holds code, numbers that are not finite, or
@@ -45,19 +69,32 @@ def read(path: str | Path, config: Mapping[str, Any] | None = None) -> Checkpoin
     """
     path = Path(path)
     tensors = _tensors(path)
-    beside = path.with_suffix(".json")
-    if config is None:
-        config = json.loads(beside.read_text()) if beside.exists() else {}
+    said = _config(path, config)
     broken = [name for name, value in tensors.items() if not np.isfinite(value).all()]
     if broken:
         raise CheckpointError(f"{path}: {broken[0]} has numbers that are not finite.")
     for layout in LAYOUTS:
         if layout.recognises(tensors):
-            return Checkpoint(layout.name, layout.build(tensors, config))
+            network, positions = layout.build(tensors, said)
+            return Checkpoint(layout.name, network, len(network.embed), positions)
     wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in LAYOUTS)
     raise CheckpointError(
         f"{path} has the tensors {', '.join(tensors)}. Looked for: {wanted}."
     )
+
+
+def _config(path: Path, config: str | Path | None) -> dict[str, Any]:
+    """What is written beside the weights, or in the file that was named."""
+    beside = path.with_suffix(".json") if config is None else Path(config)
+    if config is None and not beside.exists():
+        return {}
+    try:
+        found = json.loads(beside.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{beside} is no JSON file: {error}.") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{beside} holds no object, but {type(found).__name__}.")
+    return found
 
 
 def _tensors(path: Path) -> dict[str, np.ndarray]:

@@ -25,25 +25,20 @@ class Layout:
         name: of the code base.
         names: tensors that it must have.
         fits: whether tensors of these names have its form.
-        build: the network.
+        build: the network, and how many tokens it reads at once.
     """
 
     name: str
     names: tuple[str, ...]
     fits: Callable[[Tensors], bool]
-    build: Callable[[Tensors, Config], Any]
+    build: Callable[[Tensors, Config], tuple[Any, int]]
 
     def recognises(self, tensors: Tensors) -> bool:
         """Whether these tensors are kept in this way."""
         return all(name in tensors for name in self.names) and self.fits(tensors)
 
 
-def _lens(tensors: Tensors, config: Config) -> TransformerNetwork:
-    """Matrices with inputs first."""
-    return _transformer(tensors, config)
-
-
-def _turned(tensors: Tensors, config: Config) -> TransformerNetwork:
+def _turned(tensors: Tensors, config: Config) -> tuple[TransformerNetwork, int]:
     """Matrices with outputs first, but for the unembedding, and heads side by side."""
     width = tensors["pos_embed.W_pos"].shape[1]
     straight = dict(tensors)
@@ -59,7 +54,7 @@ def _turned(tensors: Tensors, config: Config) -> TransformerNetwork:
     return _transformer(straight, config)
 
 
-def _transformer(tensors: Tensors, config: Config) -> TransformerNetwork:
+def _transformer(tensors: Tensors, config: Config) -> tuple[TransformerNetwork, int]:
     """The network of matrices with inputs first and one for each head."""
     if any(".ln" in name or name.startswith("ln") for name in tensors):
         raise CheckpointError(
@@ -73,16 +68,21 @@ def _transformer(tensors: Tensors, config: Config) -> TransformerNetwork:
         place = np.pad(place, ((0, 0), (0, 1)), constant_values=1)
         embed = np.pad(embed, ((0, 0), (0, 1)))
         unembed = np.concatenate([unembed, _bias(tensors, "unembed.b_U", unembed.shape[1:])[None]])
-    rate = config.get("attn_coeff")
-    return TransformerNetwork(
+    rate, activation = config.get("attn_coeff"), str(config.get("act_fn", "relu")).lower()
+    if activation not in _ACTIVATIONS:
+        raise CheckpointError(
+            f"Its neurons are {activation!r}; known are {', '.join(_ACTIVATIONS)}."
+        )
+    network = TransformerNetwork(
         embed=embed,
         place=place,
         blocks=tuple(_block(tensors, f"blocks.{n}.", one) for n in sorted(layers)),
         unembed=unembed,
         rate=None if rate is None else np.float32(rate),
-        activation=_ACTIVATIONS[str(config.get("act_fn", "relu")).lower()],
+        activation=_ACTIVATIONS[activation],
         spans=((0, len(embed)),) * len(place),
     )
+    return network, len(place)
 
 
 def _needs_one(tensors: Tensors) -> bool:
@@ -129,12 +129,13 @@ def _block(tensors: Tensors, prefix: str, one: bool) -> Block:
     )
 
 
-def _factored(tensors: Tensors, config: Config) -> FactoredNetwork:
+def _factored(tensors: Tensors, config: Config) -> tuple[FactoredNetwork, int]:
     """Embedding, projection, and back through the embedding."""
     del config
-    return FactoredNetwork(
+    network = FactoredNetwork(
         embed=tensors["embed"], into=tensors["hidden"], out=tensors["out"], unembed=None
     )
+    return network, 2
 
 
 _TRANSFORMER = (
@@ -154,7 +155,7 @@ LAYOUTS = (
         "TransformerLens",
         _TRANSFORMER,
         lambda tensors: tensors["blocks.0.attn.W_O"].ndim == 3,
-        _lens,
+        _transformer,
     ),
     Layout(
         "pizza and progress-measures transformer",
