@@ -42,7 +42,7 @@ def test_what_was_written_down_is_found(name: str):
     assert min(found.sufficient, found.necessary, found.predictive) >= 0.99
 
 
-def test_squares_on_circles_are_waves_of_neither_kind():
+def test_squares_on_circles_are_waves_with_a_profile_of_their_own():
     found = explain(constructed.circles(P, 3, (2, 5), activation=fr.models.square), addition())
     assert found.holds
     assert found.predictive == pytest.approx(1, abs=1e-9)

@@ -54,7 +54,8 @@ class Subject:
             )
         if not isinstance(what, AbstractNetwork):
             return Subject(_checked(np.asarray(what, np.float64), p), labels)
-        network, inputs = jax.tree.map(jnp.asarray, what), task.rows(a, b)
+        # Untied, so that what is changed in what enters is not changed in the answers as well.
+        network, inputs = jax.tree.map(jnp.asarray, what).untied(), task.rows(a, b)
         return Subject(_checked(_answers(network, inputs, p), p), labels, network, inputs)
 
     @property
