@@ -32,7 +32,7 @@ study = Study(
         "quick": {
             "rates": Sweep(
                 fr.spec.replace(experiment, narrow),
-                {RATE: [0.0, 1.0], "seed": range(8)},
+                {RATE: [0.0, 1.0], "seed": range(6)},
             )
         },
         "full": {
