@@ -1,7 +1,6 @@
 """Weights of others: read without running their code, recognised, and the same network."""
 
 import collections
-import io
 import json
 import pickle
 import zipfile
@@ -14,6 +13,7 @@ import pytest
 import safetensors.numpy
 
 import flyroom as fr
+from flyroom.cli import app
 from flyroom.interop import CheckpointError, read, read_pytorch
 
 
@@ -146,3 +146,55 @@ def test_what_is_no_network_that_we_know_is_said(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="no whole safetensors file"):
         read(path)
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """The exit status of `flyroom explain`, and what it said."""
+    code = 0
+    try:
+        app(["explain", *words], result_action="return_value")
+    except SystemExit as exit:
+        code = int(exit.code or 0)
+    seen = capsys.readouterr()
+    return code, seen.out, seen.err
+
+
+def test_a_file_is_explained_from_the_shell(
+    published: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = str(published / "pizza_model_a.pt")
+    code, out, _ = told(capsys, model, "--task", "modular-addition", "--p", "59", "--json")
+    assert code == 0
+    found = json.loads(out.splitlines()[-1])
+    assert found["layout"].startswith("pizza")
+    assert found["key_frequencies"] == [3, 15, 17]
+    assert found["mechanism"] == "pizza"
+    assert found["gradient_symmetricity"] == pytest.approx(0.9937, abs=5e-4)
+    assert found["circularity"] == pytest.approx(0.9978, abs=1e-4)
+    assert min(found[name] for name in ("sufficient", "necessary", "predictive")) > 0.99
+    assert "0.1717" in out
+
+
+def test_the_explorable_is_explained_from_the_shell(
+    published: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = str(published / "pair_mod67_mlp.npz")
+    code, out, _ = told(capsys, model, "--p", "67", "--json")
+    assert code == 0
+    found = json.loads(out.splitlines()[-1])
+    assert (found["accuracy"], found["key_frequencies"]) == (1.0, [1, 15, 23])
+    # its inputs meet in a sum
+    assert found["gradient_symmetricity"] == pytest.approx(1)
+
+
+def test_what_a_wrong_file_or_modulus_is_told(
+    tmp_path: Path, published: Path, capsys: pytest.CaptureFixture[str]
+):
+    for words, said in (
+        (["nothing.pt", "--p", "59"], "there is no such file"),
+        ([str(published / "pizza_model_a.pt"), "--p", "61"], "Was it trained with another p?"),
+    ):
+        code, out, error = told(capsys, *words, "--json")
+        assert code == 2
+        assert said in error
+        assert said in json.loads(out)["error"]
