@@ -75,7 +75,7 @@ study = Study(
     ),
     source=f"{DOSHI}, arXiv:2310.13061; without noise {GROMOV}, arXiv:2301.02679",
     sweeps={
-        "quick": sweeps(4, 2, 400, GRID),
+        "quick": sweeps(3, 2, 400, GRID),
         "full": sweeps(16, 8, 2000, tuple(np.linspace(0.1, 0.9, 17).tolist())),
     },
 )

@@ -22,8 +22,8 @@ study = Study(
     ),
     source='Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?", PAIR',
     sweeps={
-        "quick": {"seeds": Sweep(experiment, {"seed": range(24)})},
-        "full": {"seeds": Sweep(experiment, {"seed": range(64)})},
+        "quick": {"seeds": Sweep(experiment, {"seed": range(8)})},
+        "full": {"seeds": Sweep(experiment, {"seed": range(24)})},
     },
 )
 

@@ -56,7 +56,7 @@ study = Study(
         "quick": {
             "transformers": transformers(1),
             "mlp": plain(MLP, [0.15, 0.30, 0.45], 600, 1),
-            "mlp_tokens": plain(MLP_TOKENS, [0.15, 0.30, 0.45], 500, 1),
+            "mlp_tokens": plain(MLP_TOKENS, [0.15, 0.30, 0.45], 250, 1),
             "lstm": plain(LSTM, [0.45], 10_000, 1),
             "lstm_tokens": plain(LSTM_TOKENS, [0.45], 10_000, 1),
         },
