@@ -5,8 +5,8 @@ import json
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,13 +20,15 @@ from flyroom.interop import CheckpointError, read, read_pytorch
 def test_a_published_transformer_has_its_published_measures(published: Path):
     found = read(published / "pizza_model_a.pt")
     assert found.layout.startswith("pizza")
-    network = jax.tree.map(jnp.asarray, found.network)
+    network: Any = found.network
     pairs = np.stack(np.divmod(np.arange(59 * 59), 59), 1)
     logits = np.asarray(network.table(jnp.asarray(pairs)))
     assert (logits.argmax(1) == pairs.sum(1) % 59).all()
     measure = fr.measures
-    assert measure.distance_irrelevance(logits.reshape(3 * (59,))) == pytest.approx(0.1717, abs=1e-4)
-    embed = np.asarray(found.network.embed)
+    assert measure.distance_irrelevance(logits.reshape(3 * (59,))) == pytest.approx(
+        0.1717, abs=1e-4
+    )
+    embed = np.asarray(network.embed)
     assert measure.circularity(embed) == pytest.approx(0.9978, abs=1e-4)
 
 
@@ -34,7 +36,7 @@ def test_a_published_transformer_is_what_its_weights_say(published: Path):
     """Its attention rate is 0: a plain sum over positions. In NumPy, from the file alone."""
     raw = read_pytorch(published / "pizza_model_a.pt")
     w = {name.replace("blocks.0.", ""): value.astype(np.float64) for name, value in raw.items()}
-    network = jax.tree.map(jnp.asarray, read(published / "pizza_model_a.pt").network)
+    network = read(published / "pizza_model_a.pt").network
     for a, b in ((0, 0), (7, 50), (58, 1)):
         x = w["embed.W_E"].T[[a, b]] + w["pos_embed.W_pos"]
         values = np.einsum("hcr,pr->phc", w["attn.W_V"], x).sum(0)
@@ -94,7 +96,7 @@ def test_a_transformer_with_every_bias_gives_its_logits(tmp_path: Path, biased: 
     safetensors.numpy.save_file(tensors, tmp_path / "model.safetensors")
     found = read(tmp_path / "model.safetensors")
     assert found.layout == "TransformerLens"
-    network = jax.tree.map(jnp.asarray, found.network)
+    network = found.network
     rows = [[1, 5, 7], [0, 0, 2]]
     expected = [by_hand(tensors, row) for row in rows]
     np.testing.assert_allclose([network(jnp.array(r)) for r in rows], expected, atol=1e-5)
@@ -159,9 +161,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
     return code, seen.out, seen.err
 
 
-def test_a_file_is_explained_from_the_shell(
-    published: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_a_file_is_explained_from_the_shell(published: Path, capsys: pytest.CaptureFixture[str]):
     model = str(published / "pizza_model_a.pt")
     code, out, _ = told(capsys, model, "--task", "modular-addition", "--p", "59", "--json")
     assert code == 0

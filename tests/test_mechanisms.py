@@ -96,6 +96,7 @@ def clocks() -> np.ndarray:
 
 def test_scrambled_weights_have_no_explanation():
     network = constructed.circles(P, 5, (2, 5, 11))
+    assert network.out is not None
     order = np.random.default_rng(0).permutation(15)
     scrambled = dataclasses.replace(network, out=network.out[order])
     assert not explain(scrambled, addition()).holds

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+Cells = tuple[tuple[int, int], ...]  # the row and column of each number of a tableau
+
 
 class Group(NamedTuple):
     r"""A finite group of permutations, its elements numbered from the identity, which is 0.
@@ -105,9 +107,9 @@ def _number(elements: np.ndarray, i: int) -> int:
     return int(np.nonzero((elements == swapped).all(1))[0][0])
 
 
-def _tableaux(partition: tuple[int, ...]) -> list[tuple[tuple[int, int], ...]]:
+def _tableaux(partition: tuple[int, ...]) -> list[Cells]:
     """Standard Young tableaux: for each the row and column of every number, in turn."""
-    found = [()]
+    found: list[Cells] = [()]
     for _ in range(sum(partition)):
         grown = []
         for cells in found:
@@ -119,7 +121,7 @@ def _tableaux(partition: tuple[int, ...]) -> list[tuple[tuple[int, int], ...]]:
     return found
 
 
-def _adjacent(tableaux: list[tuple[tuple[int, int], ...]], i: int) -> np.ndarray:
+def _adjacent(tableaux: list[Cells], i: int) -> np.ndarray:
     """The matrix of the exchange of `i` and `i + 1`."""
     matrix = np.zeros((len(tableaux), len(tableaux)))
     for number, cells in enumerate(tableaux):

@@ -56,7 +56,6 @@ def explain(
 
 def _told(file: Path, p: int, config: Path | None) -> dict[str, Any]:
     """What is said of a file, by name."""
-    import jax
     import jax.numpy as jnp
     import numpy as np
 
@@ -64,7 +63,7 @@ def _told(file: Path, p: int, config: Path | None) -> dict[str, Any]:
 
     found = interop.read(file, config)
     task = found.addition(p)
-    network: Any = jax.tree.map(jnp.asarray, found.network)
+    network: Any = found.network
     subject = mechanisms.Subject.of(network, task)
     explanation = mechanisms.explain(network, task)
 

@@ -20,7 +20,7 @@ class Checkpoint:
 
     Attributes:
         layout: how its weights were kept.
-        network: the network, which holds NumPy arrays.
+        network: the network.
         tokens: how many different ones it knows.
         positions: how many it reads at once.
     """
@@ -78,9 +78,7 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
             network, positions = layout.build(tensors, said)
             return Checkpoint(layout.name, network, len(network.embed), positions)
     wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in LAYOUTS)
-    raise CheckpointError(
-        f"{path} has the tensors {', '.join(tensors)}. Looked for: {wanted}."
-    )
+    raise CheckpointError(f"{path} has the tensors {', '.join(tensors)}. Looked for: {wanted}.")
 
 
 def _config(path: Path, config: str | Path | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -74,11 +75,11 @@ def _transformer(tensors: Tensors, config: Config) -> tuple[TransformerNetwork, 
             f"Its neurons are {activation!r}; known are {', '.join(_ACTIVATIONS)}."
         )
     network = TransformerNetwork(
-        embed=embed,
-        place=place,
+        embed=jnp.asarray(embed),
+        place=jnp.asarray(place),
         blocks=tuple(_block(tensors, f"blocks.{n}.", one) for n in sorted(layers)),
-        unembed=unembed,
-        rate=None if rate is None else np.float32(rate),
+        unembed=jnp.asarray(unembed),
+        rate=None if rate is None else jnp.float32(rate),
         activation=_ACTIVATIONS[activation],
         spans=((0, len(embed)),) * len(place),
     )
@@ -116,14 +117,14 @@ def _block(tensors: Tensors, prefix: str, one: bool) -> Block:
         mix, out = (np.pad(w, (*((0, 0),) * (w.ndim - 1), (0, 1))) for w in (mix, out))
         into, out_bias = np.pad(into, ((0, 1), (0, 0))), np.pad(out_bias, (0, 1))
     return Block(
-        query=sides[0],
-        key=sides[1],
-        value=sides[2],
-        mix=mix,
-        into=into,
-        into_bias=into_bias,
-        out=out,
-        out_bias=out_bias,
+        query=jnp.asarray(sides[0]),
+        key=jnp.asarray(sides[1]),
+        value=jnp.asarray(sides[2]),
+        mix=jnp.asarray(mix),
+        into=jnp.asarray(into),
+        into_bias=jnp.asarray(into_bias),
+        out=jnp.asarray(out),
+        out_bias=jnp.asarray(out_bias),
         after_attention=None,
         after_perceptron=None,
     )
@@ -132,9 +133,8 @@ def _block(tensors: Tensors, prefix: str, one: bool) -> Block:
 def _factored(tensors: Tensors, config: Config) -> tuple[FactoredNetwork, int]:
     """Embedding, projection, and back through the embedding."""
     del config
-    network = FactoredNetwork(
-        embed=tensors["embed"], into=tensors["hidden"], out=tensors["out"], unembed=None
-    )
+    embed, into, out = (jnp.asarray(tensors[name]) for name in ("embed", "hidden", "out"))
+    network = FactoredNetwork(embed=embed, into=into, out=out, unembed=None)
     return network, 2
 
 

@@ -64,7 +64,7 @@ def explain(what: Any, task: ModularArithmetic) -> Explanation:
         >>> import flyroom as fr
         >>> network = fr.models.constructed.circles(31, 5, (2, 7))
         >>> print(explain(network, fr.tasks.ModularArithmetic(p=31)))
-        A pizza of the frequencies 2, 7: sufficient 1.000, necessary 1.000, predictive 0.996.
+        A pizza of the frequencies 2, 7: sufficient 1.000, necessary 1.000, predictive 0.997.
     """
     subject = Subject.of(what, task)
     fit = FourierSum.fit(subject)

@@ -13,6 +13,7 @@ from ..spec import SpecError
 from ..tasks import ModularArithmetic
 
 ROWS = 4096  # pairs that go through a network at once
+ROUNDING = 1e-6  # of the largest logit: what float32 does not tell from nothing
 
 Logits = Float[np.ndarray, "a b answer"]
 
@@ -64,8 +65,15 @@ class Subject:
         return len(self.logits)
 
     def accuracy(self, logits: Logits) -> float:
-        """Share of all pairs that some logits answer rightly."""
-        return float((logits.argmax(2) == self.labels).mean())
+        """Share of all pairs that some logits answer rightly.
+
+        The answer has to exceed all others by more than the subject's own logits are rounded: where
+        everything was removed, what is left is rounding, and an answer by it is none.
+        """
+        mine = np.take_along_axis(logits, self.labels[..., None], 2)
+        others = np.where(np.arange(self.p) == self.labels[..., None], -np.inf, logits).max(2)
+        least = ROUNDING * np.abs(self.logits).max()
+        return float((mine[..., 0] - others > least).mean())
 
     def only(self, frequencies: set[int]) -> Logits:
         r"""The logits if nothing but waves of these frequencies goes through the network.
@@ -87,7 +95,7 @@ class Subject:
         """The logits if the rows of residues are replaced by a matrix times them."""
         if self.network is None or self.inputs is None:
             return self.logits @ matrix
-        arrays, p = paths(self.network), self.p
+        p, arrays = self.p, {path: np.asarray(x) for path, x in paths(self.network).items()}
         axes = {path: dims(self.network, path, array.ndim) for path, array in arrays.items()}
         tables = [path for path, names in axes.items() if "token" in names]
         if not tables:
@@ -97,9 +105,9 @@ class Subject:
             )
         for path in tables:
             axis = axes[path].index("token")
-            rows = np.moveaxis(np.array(arrays[path], np.float64), axis, 0)
+            rows = np.moveaxis(arrays[path].astype(np.float64), axis, 0)
             rows[:p] = np.tensordot(matrix, rows[:p], axes=1)
-            arrays[path] = jnp.asarray(np.moveaxis(rows, 0, axis), arrays[path].dtype)
+            arrays[path] = np.moveaxis(rows, 0, axis).astype(arrays[path].dtype)
         return _answers(rebuild(self.network, arrays), self.inputs, p)
 
 

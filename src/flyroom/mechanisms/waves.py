@@ -71,7 +71,7 @@ class FourierSum:
 
     @property
     def inputs(self) -> set[int]:
-        """The frequencies that have to enter: those of the answers, and of what accompanies them."""
+        """The frequencies that have to enter: the answers, and those of what accompanies them."""
         return {k for one in self.circles for k in (one.frequency, one.accompanying) if k}
 
     @property
@@ -149,7 +149,7 @@ def _circle(subject: Subject, frequency: int, share: float) -> Circle:
 
 
 def _fitted(logits: Logits, form: Logits) -> float:
-    """Share of the variance that the best multiple of a form explains; 0 if it is a negative one."""
+    """Share of the variance that the best multiple of a form explains; 0 if it is negative."""
     centred = _centred(logits)
     total, product = float((centred**2).sum()), float((centred * form).sum())
     return product**2 / (total * float((form**2).sum())) if total > 0 and product > 0 else 0.0

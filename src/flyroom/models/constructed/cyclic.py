@@ -177,7 +177,7 @@ def clock_logits(p: int, amplitudes: Mapping[int, float]) -> Float[np.ndarray, "
         Logits by `a`, `b` and class.
 
     Example:
-        >>> clock_logits(59, {3: 1.0})[50, 20].argmax()
+        >>> int(clock_logits(59, {3: 1.0})[50, 20].argmax())
         11
 
     Source: Zhong et al. 2023, arXiv:2306.17844.
