@@ -1,8 +1,10 @@
 from . import (
     algebra as algebra,
     figures as figures,
+    interop as interop,
     losses as losses,
     measures as measures,
+    mechanisms as mechanisms,
     models as models,
     optim as optim,
     recipes as recipes,
@@ -14,6 +16,7 @@ from . import (
     testing as testing,
     training as training,
 )
+from .mechanisms import explain as explain
 from .results import (
     JournalError as JournalError,
     StoreError as StoreError,

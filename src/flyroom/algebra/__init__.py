@@ -8,5 +8,6 @@ from .cyclic import (
 )
 from .groups import (
     Group as Group,
+    irrep as irrep,
     symmetric as symmetric,
 )

@@ -1,5 +1,6 @@
 """Who learns: networks written for one example, and the specs they are made from."""
 
+from . import constructed as constructed
 from ._base import (
     AbstractModel as AbstractModel,
     AbstractNetwork as AbstractNetwork,
@@ -12,7 +13,9 @@ from .activations import (
     absolute as absolute,
     gelu as gelu,
     identity as identity,
+    monomial as monomial,
     relu as relu,
+    sine as sine,
     square as square,
     tanh as tanh,
 )

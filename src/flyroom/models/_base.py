@@ -73,6 +73,10 @@ class AbstractNetwork(eqx.Module):
         del inputs, key, weights
         return self
 
+    def untied(self) -> Any:
+        """The same function, in which no array takes part both in reading and in answering."""
+        return self
+
     def activations(self, x: Shaped[Array, "..."]) -> dict[str, Array]:
         """Every named activation for one example.
 

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -62,6 +63,11 @@ class FactoredNetwork(AbstractNetwork):
     def w_out(self) -> Float[AnyArray, "neuron class"]:
         """What each neuron adds to each logit."""
         return self.collapsed()[1]
+
+    def untied(self) -> "FactoredNetwork":
+        if self.out is None or self.unembed is not None or self.embedding is None:
+            return self
+        return dataclasses.replace(self, unembed=self.embedding.T)
 
     def forward(
         self, x: Int[Array, "position"], tap: Tap, key: PRNGKeyArray | None

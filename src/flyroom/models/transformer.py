@@ -94,6 +94,10 @@ class TransformerNetwork(AbstractNetwork):
             residual = named("residual", normed(total, block.after_perceptron))
         return tap("logits", linear(residual[-1], self.unembed))
 
+    def answer(self, vectors: Float[Array, "position residual"]) -> Float[Array, "output"]:
+        """The logits for embedding vectors in the place of tokens, one for each position."""
+        return dataclasses.replace(self, embed=vectors)(jnp.arange(vectors.shape[0]))
+
     def _attend(
         self,
         block: Block,

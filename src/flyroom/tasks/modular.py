@@ -58,6 +58,12 @@ class ModularArithmetic(AbstractTable):
     def signature(self) -> Signature:
         return self._encoding.signature
 
+    def rows(
+        self, a: Int[np.ndarray, "example"], b: Int[np.ndarray, "example"]
+    ) -> Shaped[np.ndarray, "example position"]:
+        """The inputs that stand for pairs of residues, defined or not."""
+        return self._encoding.rows(a, b)
+
     def table(self) -> tuple[Shaped[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
         labels, defined = _answers(self.operation, self.p, a, b)

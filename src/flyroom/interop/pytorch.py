@@ -1,0 +1,121 @@
+import collections
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+
+class CheckpointError(Exception):
+    """A file of weights that cannot be read, or that holds no network that we know."""
+
+
+_DTYPES = {
+    "DoubleStorage": np.float64,
+    "FloatStorage": np.float32,
+    "HalfStorage": np.float16,
+    "BFloat16Storage": jnp.bfloat16,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}
+
+
+def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
+    """The tensors of a file that `torch.save` wrote, by their names. No code of it is run.
+
+    A pickle is a program. Of this one only what makes tensors, strings, numbers, lists and dicts is
+    obeyed; at the first other word the file is refused. Tensors of nested dicts have names with
+    dots.
+
+    Args:
+        path: a `.pt` or `.pth` file in the zip format, PyTorch's since 1.6.
+
+    Raises:
+        CheckpointError: the file is cut short, is no such file, holds anything but tensors, or no
+            tensor.
+
+    Example:
+        >>> tensors = read_pytorch("model.pt")  # doctest: +SKIP
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+            if len(pickles) != 1:
+                raise CheckpointError(f"{path} is a zip file, but not one that torch.save writes.")
+            root = pickles[0].removesuffix("data.pkl")
+            with archive.open(pickles[0]) as file:
+                found = _Unpickler(file, archive, root).load()
+    except (zipfile.BadZipFile, KeyError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole file of torch.save in its zip format: {error}"
+        ) from error
+    tensors = dict(_flat(found, ""))
+    if not tensors:
+        raise CheckpointError(f"{path} holds no tensors, but {type(found).__name__}.")
+    return tensors
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds tensors as NumPy arrays, and nothing else."""
+
+    def __init__(self, file: Any, archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(file)
+        self.archive, self.root = archive, root
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if module == "torch" and name in _DTYPES:
+            return np.dtype(_DTYPES[name])
+        if module == "torch._utils" and name == "_rebuild_tensor_v2":
+            return _tensor
+        if module == "torch._utils" and name == "_rebuild_parameter":
+            return _parameter
+        raise CheckpointError(
+            f"The file asks for `{module}.{name}`, which is code and not a tensor; it was not run. "
+            "Save the state dict alone: torch.save(model.state_dict(), path)."
+        )
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        _, dtype, name, _, count = pid
+        values = np.frombuffer(self.archive.read(f"{self.root}data/{name}"), dtype)
+        if values.size < count:
+            raise CheckpointError(f"Tensor data {name} has {values.size} of its {count} numbers.")
+        return values
+
+
+def _tensor(
+    storage: np.ndarray, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any
+) -> np.ndarray:
+    """A view into a storage, copied. The last number it reads has to be in there."""
+    last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
+    if min(offset, *shape, *stride, 0) < 0 or (0 not in shape and last >= storage.size):
+        raise CheckpointError(f"A tensor of shape {shape} reaches beyond its data.")
+    strides = [step * storage.itemsize for step in stride]
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides).copy()
+
+
+def _parameter(data: np.ndarray, *_: Any) -> np.ndarray:
+    return data
+
+
+def _flat(node: Any, name: str) -> list[tuple[str, np.ndarray]]:
+    """The tensors of nested dicts and lists, with dotted names; other values are passed over."""
+    if isinstance(node, np.ndarray):
+        return [(name, node)]
+    if isinstance(node, Mapping):
+        items = list(node.items())
+    elif isinstance(node, list | tuple):
+        items = list(enumerate(node))
+    else:
+        return []
+    return [
+        one for key, value in items for one in _flat(value, f"{name}.{key}" if name else str(key))
+    ]

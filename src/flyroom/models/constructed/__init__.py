@@ -1,0 +1,19 @@
+"""Networks whose weights are written down, not learned: what an analysis has to recognise."""
+
+from .cyclic import (
+    accompanying_pizza_logits as accompanying_pizza_logits,
+    circles as circles,
+    clock_logits as clock_logits,
+    pizza_logits as pizza_logits,
+    quadratic as quadratic,
+    quadratic_exact as quadratic_exact,
+    sine as sine,
+)
+from .groups import characters as characters
+from .parity import (
+    parity_cases as parity_cases,
+    parity_monomials as parity_monomials,
+    parity_odd_cases as parity_odd_cases,
+    parity_thresholds as parity_thresholds,
+    parity_xor as parity_xor,
+)

@@ -1,0 +1,200 @@
+"""Weights of others: read without running their code, recognised, and the same network."""
+
+import collections
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import flyroom as fr
+from flyroom.cli import app
+from flyroom.interop import CheckpointError, read, read_pytorch
+
+
+def test_a_published_transformer_has_its_published_measures(published: Path):
+    found = read(published / "pizza_model_a.pt")
+    assert found.layout.startswith("pizza")
+    network: Any = found.network
+    pairs = np.stack(np.divmod(np.arange(59 * 59), 59), 1)
+    logits = np.asarray(network.table(jnp.asarray(pairs)))
+    assert (logits.argmax(1) == pairs.sum(1) % 59).all()
+    measure = fr.measures
+    assert measure.distance_irrelevance(logits.reshape(3 * (59,))) == pytest.approx(
+        0.1717, abs=1e-4
+    )
+    embed = np.asarray(network.embed)
+    assert measure.circularity(embed) == pytest.approx(0.9978, abs=1e-4)
+
+
+def test_a_published_transformer_is_what_its_weights_say(published: Path):
+    """Its attention rate is 0: a plain sum over positions. In NumPy, from the file alone."""
+    raw = read_pytorch(published / "pizza_model_a.pt")
+    w = {name.replace("blocks.0.", ""): value.astype(np.float64) for name, value in raw.items()}
+    network = read(published / "pizza_model_a.pt").network
+    for a, b in ((0, 0), (7, 50), (58, 1)):
+        x = w["embed.W_E"].T[[a, b]] + w["pos_embed.W_pos"]
+        values = np.einsum("hcr,pr->phc", w["attn.W_V"], x).sum(0)
+        residual = x[1] + w["attn.W_O"] @ values.ravel()
+        hidden = np.maximum(w["mlp.W_in"] @ residual + w["mlp.b_in"], 0)
+        residual = residual + w["mlp.W_out"] @ hidden + w["mlp.b_out"]
+        found = network(jnp.array([a, b]))
+        np.testing.assert_allclose(found, residual @ w["unembed.W_U"], atol=2e-4)
+
+
+def lens(seed: int, biased: bool) -> dict[str, np.ndarray]:
+    """A state dict as TransformerLens names it."""
+    random = np.random.default_rng(seed)
+    p, d, heads, channel, neurons = 8, 12, 3, 4, 10
+
+    def draw(*shape: int) -> np.ndarray:
+        return random.normal(size=shape).astype(np.float32) / 3
+
+    block = "blocks.0."
+    tensors = {
+        "embed.W_E": draw(p, d),
+        "pos_embed.W_pos": draw(3, d),
+        "unembed.W_U": draw(d, p),
+        f"{block}attn.W_O": draw(heads, channel, d),
+        f"{block}mlp.W_in": draw(d, neurons),
+        f"{block}mlp.W_out": draw(neurons, d),
+        f"{block}mlp.b_in": draw(neurons),
+        f"{block}mlp.b_out": draw(d),
+    }
+    tensors |= {f"{block}attn.W_{kind}": draw(heads, d, channel) for kind in "QKV"}
+    if biased:
+        tensors |= {f"{block}attn.b_{kind}": draw(heads, channel) for kind in "QKV"}
+        tensors |= {f"{block}attn.b_O": draw(d), "unembed.b_U": draw(p)}
+    return tensors
+
+
+def by_hand(tensors: dict[str, np.ndarray], row: list[int]) -> np.ndarray:
+    """Its logits at the last position, with every bias, in NumPy."""
+    w = collections.defaultdict(
+        lambda: np.zeros(()), {k: v.astype(np.float64) for k, v in tensors.items()}
+    )
+    at = "blocks.0.attn."
+    x = w["embed.W_E"][row] + w["pos_embed.W_pos"][: len(row)]
+    q, k, v = (np.einsum("pr,hrc->phc", x, w[f"{at}W_{n}"]) + w[f"{at}b_{n}"] for n in "QKV")
+    scores = np.einsum("hc,phc->hp", q[-1], k) / 2
+    pattern = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    mixed = np.einsum("hp,phc->hc", pattern, v)
+    residual = x[-1] + np.einsum("hc,hcr->r", mixed, w[f"{at}W_O"]) + w[f"{at}b_O"]
+    hidden = np.maximum(residual @ w["blocks.0.mlp.W_in"] + w["blocks.0.mlp.b_in"], 0)
+    residual = residual + hidden @ w["blocks.0.mlp.W_out"] + w["blocks.0.mlp.b_out"]
+    return residual @ w["unembed.W_U"] + w["unembed.b_U"]
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_a_transformer_with_every_bias_gives_its_logits(tmp_path: Path, biased: bool):
+    tensors = lens(0, biased)
+    safetensors.numpy.save_file(tensors, tmp_path / "model.safetensors")
+    found = read(tmp_path / "model.safetensors")
+    assert found.layout == "TransformerLens"
+    network = found.network
+    rows = [[1, 5, 7], [0, 0, 2]]
+    expected = [by_hand(tensors, row) for row in rows]
+    np.testing.assert_allclose([network(jnp.array(r)) for r in rows], expected, atol=1e-5)
+    np.testing.assert_allclose(network.table(jnp.array(rows)), expected, atol=1e-5)
+
+
+def torch_file(path: Path, *, pickled: bytes, data: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        for name, content in data.items():
+            archive.writestr(f"archive/data/{name}", content)
+    return path
+
+
+class Wicked:
+    def __reduce__(self):
+        return print, ("this must never be said",)
+
+
+def test_code_in_a_pickle_is_refused_and_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = torch_file(tmp_path / "x.pt", pickled=pickle.dumps({"a": Wicked()}), data={})
+    with pytest.raises(CheckpointError, match="which is code and not a tensor; it was not run"):
+        read_pytorch(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_cut_short_is_said(tmp_path: Path, published: Path):
+    whole = (published / "pizza_model_a.pt").read_bytes()
+    for size in (0, 100, len(whole) // 2, len(whole) - 10):
+        (tmp_path / "cut.pt").write_bytes(whole[:size])
+        with pytest.raises(CheckpointError, match="not a whole file"):
+            read(tmp_path / "cut.pt")
+
+
+def test_what_is_no_network_that_we_know_is_said(tmp_path: Path):
+    tensors = lens(0, False)
+    embed = tensors.pop("embed.W_E")
+    path = tmp_path / "model.safetensors"
+    safetensors.numpy.save_file(tensors, path)
+    with pytest.raises(CheckpointError, match=r"Looked for: TransformerLens: embed\.W_E"):
+        read(path)
+    safetensors.numpy.save_file(tensors | {"embed.W_E": embed * np.nan}, path)
+    with pytest.raises(CheckpointError, match=r"embed\.W_E has numbers that are not finite"):
+        read(path)
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        read(tmp_path / "nothing.pt")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="no whole safetensors file"):
+        read(path)
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """The exit status of `flyroom explain`, and what it said."""
+    code = 0
+    try:
+        app(["explain", *words], result_action="return_value")
+    except SystemExit as exit:
+        code = int(exit.code or 0)
+    seen = capsys.readouterr()
+    return code, seen.out, seen.err
+
+
+def test_a_file_is_explained_from_the_shell(published: Path, capsys: pytest.CaptureFixture[str]):
+    model = str(published / "pizza_model_a.pt")
+    code, out, _ = told(capsys, model, "--task", "modular-addition", "--p", "59", "--json")
+    assert code == 0
+    found = json.loads(out.splitlines()[-1])
+    assert found["layout"].startswith("pizza")
+    assert found["key_frequencies"] == [3, 15, 17]
+    assert found["mechanism"] == "pizza"
+    assert found["gradient_symmetricity"] == pytest.approx(0.9937, abs=5e-4)
+    assert found["circularity"] == pytest.approx(0.9978, abs=1e-4)
+    assert min(found[name] for name in ("sufficient", "necessary", "predictive")) > 0.99
+    assert "0.1717" in out
+
+
+def test_the_explorable_is_explained_from_the_shell(
+    published: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = str(published / "pair_mod67_mlp.npz")
+    code, out, _ = told(capsys, model, "--p", "67", "--json")
+    assert code == 0
+    found = json.loads(out.splitlines()[-1])
+    assert (found["accuracy"], found["key_frequencies"]) == (1.0, [1, 15, 23])
+    # its inputs meet in a sum
+    assert found["gradient_symmetricity"] == pytest.approx(1)
+
+
+def test_what_a_wrong_file_or_modulus_is_told(
+    tmp_path: Path, published: Path, capsys: pytest.CaptureFixture[str]
+):
+    for words, said in (
+        (["nothing.pt", "--p", "59"], "there is no such file"),
+        ([str(published / "pizza_model_a.pt"), "--p", "61"], "Was it trained with another p?"),
+    ):
+        code, out, error = told(capsys, *words, "--json")
+        assert code == 2
+        assert said in error
+        assert said in json.loads(out)["error"]

@@ -1,0 +1,156 @@
+"""Explanations: found where they were written down, and nowhere else."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import flyroom as fr
+from flyroom.mechanisms import FourierSum, Subject, explain
+from flyroom.mechanisms.waves import wave_profiles
+from flyroom.models import constructed
+
+P = 31
+
+
+def addition(p: int = P, **values) -> fr.tasks.ModularArithmetic:
+    return fr.tasks.ModularArithmetic(p=p, **values)
+
+
+CONSTRUCTED = {
+    "relu circles": (constructed.circles(P, 5, (2, 5, 11)), "pizza", [2, 5, 11]),
+    "absolute circles": (
+        constructed.circles(P, 7, (3,), activation=fr.models.absolute),
+        "pizza",
+        [3],
+    ),
+    "squares of waves": (constructed.quadratic_exact(11), "clock", [1, 2, 3, 4, 5]),
+    "clock": (constructed.clock_logits(P, {3: 1.0, 7: 2.0}), "clock", [3, 7]),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTED)
+def test_what_was_written_down_is_found(name: str):
+    what, mechanism, frequencies = CONSTRUCTED[name]
+    p = 11 if name.startswith("squares") else P
+    found = explain(what, addition(p))
+    assert found.mechanism == mechanism
+    assert sorted(one.frequency for one in found.fit.circles) == frequencies
+    assert min(found.sufficient, found.necessary, found.predictive) >= 0.99
+
+
+def test_squares_on_circles_are_waves_with_a_profile_of_their_own():
+    found = explain(constructed.circles(P, 3, (2, 5), activation=fr.models.square), addition())
+    assert found.holds
+    assert found.predictive == pytest.approx(1, abs=1e-9)
+    u = found.fit.profiles[5]
+    expected = u[0] * np.cos(2 * np.pi * 5 / P * np.arange(P) / 2) ** 2
+    np.testing.assert_allclose(u, expected, atol=1e-5)
+
+
+def test_published_weights_of_a_pizza(published):
+    found = explain(fr.interop.read(published / "pizza_model_a.pt").network, addition(59))
+    assert found.mechanism == "pizza"
+    assert found.accuracy == 1
+    assert {one.frequency: one.accompanying for one in found.fit.circles} == {3: 6, 15: 29, 17: 25}
+    assert min(found.sufficient, found.necessary, found.predictive) >= 0.99
+    for one in found.fit.circles:
+        assert one.pizza >= 0.97
+        assert one.clock == pytest.approx(0.75, abs=0.05)
+
+
+def test_published_weights_of_the_explorable(published):
+    found = explain(fr.interop.read(published / "pair_mod67_mlp.npz").network, addition(67))
+    assert found.mechanism == "pizza"
+    assert sorted(one.frequency for one in found.fit.circles) == [1, 15, 23]
+    assert min(found.sufficient, found.necessary, found.predictive) >= 0.97
+
+
+def fresh(model: fr.models.AbstractModel, seed: int):
+    return model.init(addition().signature, P, key=jax.random.key(seed))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_has_learned_nothing_has_no_explanation(seed: int):
+    random = np.random.default_rng(seed)
+    memory = 10 * np.eye(P)[random.integers(P, size=(P, P))] + random.normal(size=3 * (P,))
+    half = np.where(random.random((P, P, 1)) < 0.5, 10 * clocks(), memory)
+    for what in (
+        fresh(fr.models.MLP(widths=(64,)), seed),
+        fresh(fr.models.FactoredMLP(embed_width=32), seed),
+        memory,
+        half,
+    ):
+        found = explain(what, addition())
+        assert found.mechanism == "no explanation"
+        assert str(found).startswith("No explanation")
+
+
+def clocks() -> np.ndarray:
+    a, b = np.divmod(np.arange(P * P), P)
+    return np.eye(P)[(a + b) % P].reshape(P, P, P)
+
+
+def test_scrambled_weights_have_no_explanation():
+    network = constructed.circles(P, 5, (2, 5, 11))
+    assert network.out is not None
+    order = np.random.default_rng(0).permutation(15)
+    scrambled = dataclasses.replace(network, out=network.out[order])
+    assert not explain(scrambled, addition()).holds
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.dictionaries(st.integers(1, P // 2), st.floats(0.5, 5), min_size=1, max_size=4),
+    st.integers(0, 2**32 - 1),
+)
+def test_profiles_of_waves_are_their_amplitudes(amplitudes, seed):
+    # constants of a pair are not the answer's, and change nothing
+    offsets = np.random.default_rng(seed).normal(size=(P, P, 1))
+    profiles = wave_profiles(constructed.clock_logits(P, amplitudes) + offsets)
+    for k, u in profiles.items():
+        np.testing.assert_allclose(u, amplitudes.get(k, 0.0), atol=1e-9)
+
+
+def test_a_formula_is_the_projection_of_the_logits():
+    logits = np.random.default_rng(0).normal(size=(P, P, P))
+    fit = FourierSum.fit(Subject.of(logits, addition()), share=1.0)
+    left = logits - logits.mean(2, keepdims=True) - fit.predict()
+    assert abs((left * fit.predict()).sum()) < 1e-6
+    for u in wave_profiles(left).values():
+        np.testing.assert_allclose(u, 0, atol=1e-9)
+
+
+def test_waves_that_enter_are_those_of_the_tables():
+    subject = Subject.of(constructed.circles(P, 5, (2, 5)), addition())
+    np.testing.assert_allclose(subject.only({2, 5}), subject.logits, atol=1e-4)
+    np.testing.assert_allclose(subject.without({7}), subject.logits, atol=1e-4)
+    assert subject.accuracy(subject.without({2, 5})) < 0.1
+
+
+def test_transformers_that_read_an_equals_sign_are_explained_too():
+    task = addition(encoding="equals")
+    network = fr.models.Transformer(width=16, heads=2, neurons=32).init(
+        task.signature, P, key=jax.random.key(0)
+    )
+    subject = Subject.of(network, task)
+    x = jnp.array([3, 9, P])
+    np.testing.assert_allclose(subject.logits[3, 9], network(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("what", "task", "said"),
+    [
+        (np.zeros((P, P)), addition(), "got logits of shape (31, 31); allowed: (31, 31, 31)"),
+        (np.full(3 * (P,), np.nan), addition(), "some logits are not finite"),
+        (np.zeros(3 * (P,)), addition(operation="a - b"), "allowed: `a + b`"),
+        (constructed.sine(P), addition(encoding="numbers"), "no array with an axis named `token`"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(what, task, said: str):
+    with pytest.raises(fr.SpecError) as error:
+        explain(what, task)
+    assert said in str(error.value)
