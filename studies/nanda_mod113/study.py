@@ -39,7 +39,6 @@ study = Study(
         "quick": {
             "seeds": Sweep(fr.spec.replace(demo, cleaned), {"seed": range(2)}),
             "fractions": until_done(1500, {fractions: [0.8, 0.6, 0.5], "seed": range(3)}),
-            "small": until_done(13_000, {"optimizer.weight_decay": [1.0, 5.0]}, **{"task.p": 53}),
         },
         "full": {
             "seeds": Sweep(fr.spec.replace(demo, {"steps": 40_000}), {"seed": range(8)}),
@@ -251,6 +250,7 @@ def without(data):
     "never with 1, with 5 it does",
     NANDA,
     band=(1.0, 1.0),
+    at="full",
 )
 def small(data):
     runs = data["small"]
