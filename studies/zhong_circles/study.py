@@ -1,6 +1,5 @@
 """Does the share of attention decide whether a network adds like a clock or like a pizza?"""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -14,7 +13,7 @@ from flyroom.studies import Finding, Study, Sweep, curves, median, share
 ZHONG = "Zhong et al. 2023, arXiv:2306.17844"
 P = 59
 RATE, WIDTH = "model.attention_rate", "model.width"
-Measure = Callable[[fr.models.AbstractNetwork], float]
+Measure = Callable[[fr.models.TransformerNetwork], float]
 
 experiment = fr.spec.replace(
     fr.recipes.zhong_mod59(), {"schedule": fr.Schedule(per_octave=8), "keep": fr.Schedule(0)}
@@ -57,11 +56,7 @@ study = Study(
 
 def symmetricity(network) -> float:
     """How alike the network treats its two inputs."""
-
-    def answer(pair):
-        return dataclasses.replace(network, embed=pair)(jnp.array([0, 1]))
-
-    return fr.measures.gradient_symmetricity(answer, np.asarray(network.embed)[:P])
+    return fr.measures.gradient_symmetricity(network.answer, np.asarray(network.embed)[:P])
 
 
 def irrelevance(network) -> float:
