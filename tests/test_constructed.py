@@ -18,14 +18,17 @@ def _wide():
         yield
 
 
-def right(network, p: int) -> float:
-    """Share of all pairs for which the answer alone has the largest logit; a tie is an error."""
+def right(network, p: int, firsts=None) -> float:
+    """Share of pairs for which the answer alone has the largest logit; a tie is an error.
+
+    Of all pairs, or of those with the given first inputs.
+    """
     w_in, w_out = (np.asarray(w, np.float64) for w in network.collapsed())
-    hits = 0
-    for a in range(p):
+    hits, firsts = 0, range(p) if firsts is None else firsts
+    for a in firsts:
         hidden = np.asarray(network.activation(jnp.asarray(w_in[a] + w_in)))
         hits += alone(hidden @ w_out, (a + np.arange(p)) % p)
-    return hits / p**2
+    return hits / (len(firsts) * p)
 
 
 def alone(logits: np.ndarray, labels: np.ndarray) -> int:
@@ -50,16 +53,19 @@ def test_so_many_neurons_on_a_circle_answer_so_many_pairs(activation, shares):
     assert np.round(found, 3).tolist() == [pytest.approx(s, abs=0.0011) for s in shares]
 
 
-@pytest.mark.parametrize(
-    ("neurons", "fails"),
-    [(5, 119), (6, 21), (7, 345), (8, 57), pytest.param(9, 745, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize(("neurons", "fails"), [(5, 119), (6, 21), (7, 345), (8, 57), (9, 745)])
 def test_relu_circles_are_exact_up_to_a_modulus(neurons, fails):
-    turns = [0.0] if fails > 300 else np.linspace(0, 2 * np.pi / neurons, 8, endpoint=False)
-    ok = [right(constructed.circles(fails - 2, neurons, rotation=t), fails - 2) for t in turns]
-    assert min(ok) == 1
-    bad = [right(constructed.circles(fails, neurons, rotation=t), fails) for t in turns]
-    assert min(bad) < 1
+    # Which answer is largest depends on the sum of the inputs alone: a few first inputs have all.
+    firsts, turns = (0, 1, 7), np.linspace(0, 2 * np.pi / neurons, 8, endpoint=False)
+    # π / δ is 342.9 for seven neurons: at 343 it depends on the rotation whether a sum is missed.
+    turns = turns[:1] if fails > 300 else turns
+
+    def least(p: int) -> float:
+        networks = [constructed.circles(p, neurons, rotation=turn) for turn in turns]
+        return min(right(network, p, firsts) for network in networks)
+
+    assert least(fails - 2) == 1
+    assert least(fails) < 1
 
 
 @pytest.mark.parametrize("p", [12, 66])
