@@ -157,7 +157,7 @@ def test_logits_of_clocks_and_pizzas():
 
 PARITY = {
     "cases": constructed.parity_cases,
-    "odd cases": constructed.parity_odd_cases,
+    "odd cases": constructed.parity_half_cases,
     "thresholds": constructed.parity_thresholds,
     "monomials": constructed.parity_monomials,
 }

@@ -131,6 +131,15 @@ def test_waves_that_enter_are_those_of_the_tables():
     assert subject.accuracy(subject.without({2, 5})) < 0.1
 
 
+def test_what_is_kept_out_of_the_input_is_not_kept_out_of_the_answers():
+    network = fresh(fr.models.FactoredMLP(width=8, embed_width=16), 0)
+    assert isinstance(network, fr.models.FactoredNetwork)
+    assert network.unembed is None  # the answers go through the embedding as well
+    nothing = Subject.of(network, addition()).only(set())
+    np.testing.assert_allclose(nothing, np.broadcast_to(nothing[:1, :1], nothing.shape), atol=1e-5)
+    assert nothing[0, 0].std() > 1e-3
+
+
 def test_transformers_that_read_an_equals_sign_are_explained_too():
     task = addition(encoding="equals")
     network = fr.models.Transformer(width=16, heads=2, neurons=32).init(

@@ -64,7 +64,6 @@ def _told(file: Path, p: int, config: Path | None) -> dict[str, Any]:
     found = interop.read(file, config)
     task = found.addition(p)
     network: Any = found.network
-    subject = mechanisms.Subject.of(network, task)
     explanation = mechanisms.explain(network, task)
 
     def answer(pair: Any) -> Any:
@@ -76,7 +75,7 @@ def _told(file: Path, p: int, config: Path | None) -> dict[str, Any]:
         "accuracy": explanation.accuracy,
         "key_frequencies": sorted(one.frequency for one in explanation.fit.circles),
         "gradient_symmetricity": measures.gradient_symmetricity(answer, embed),
-        "distance_irrelevance": measures.distance_irrelevance(subject.logits),
+        "distance_irrelevance": measures.distance_irrelevance(explanation.subject.logits),
         "circularity": measures.circularity(embed),
         "mechanism": explanation.mechanism,
         "sufficient": explanation.sufficient,

@@ -13,6 +13,7 @@ class Explanation:
     """What a network has learned, with three numbers that can contradict it.
 
     Attributes:
+        subject: what was explained.
         fit: the mechanism, fitted to the network's own logits.
         accuracy: of the network, over all pairs.
         sufficient: its accuracy if nothing but the mechanism's waves enter, as a share of its own.
@@ -20,6 +21,7 @@ class Explanation:
         predictive: the share of the variance of its logits that the formula explains.
     """
 
+    subject: Subject
     fit: FourierSum
     accuracy: float
     sufficient: float
@@ -72,6 +74,7 @@ def explain(what: Any, task: ModularArithmetic) -> Explanation:
     kept, removed = (subject.accuracy(one(subject)) for one in (fit.keep, fit.remove))
     lost = (accuracy - removed) / (accuracy - chance) if accuracy > chance else 0.0
     return Explanation(
+        subject,
         fit,
         accuracy,
         sufficient=min(kept / accuracy, 1.0) if accuracy > 0 else 0.0,

@@ -12,8 +12,8 @@ from .cyclic import (
 from .groups import characters as characters
 from .parity import (
     parity_cases as parity_cases,
+    parity_half_cases as parity_half_cases,
     parity_monomials as parity_monomials,
-    parity_odd_cases as parity_odd_cases,
     parity_thresholds as parity_thresholds,
     parity_xor as parity_xor,
 )

@@ -37,7 +37,7 @@ def parity_cases(n: int, k: int) -> MLPNetwork:
     return _network(n, signs.T, np.full(len(signs), 1.0 - k), signs.prod(1))
 
 
-def parity_odd_cases(n: int, k: int) -> MLPNetwork:
+def parity_half_cases(n: int, k: int) -> MLPNetwork:
     r"""The same with neurons for half of the cases: those of product 1, and an output bias.
 
     \(f = 2\sum_{s : \prod s = 1} h_s - 1\).
@@ -50,7 +50,7 @@ def parity_odd_cases(n: int, k: int) -> MLPNetwork:
         SpecError: `k` is not from 1 to `n`.
 
     Example:
-        >>> parity_odd_cases(5, 3).first.shape
+        >>> parity_half_cases(5, 3).first.shape
         (5, 4)
 
     Source: measured here.
