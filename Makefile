@@ -4,7 +4,7 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-313 check bench docs
+.PHONY: help demo test test-313 test-lens check bench docs
 
 bin := $(VENV)/bin
 
@@ -36,6 +36,12 @@ test-313: ## the suite but for what is slow on Python 3.13, where one is found
 	else $(MAKE) --no-print-directory test \
 	  VENV=.venv-3.13 PYTHON="$$python" PYTEST_ARGS="-m 'not slow'"; fi
 
+test-lens: $(VENV)/.dev .venv-lens-3/.ready .venv-lens-4/.ready ## the same logits in TransformerLens 3 and 4
+	$(bin)/python tests/lens/ours.py write build/lens
+	.venv-lens-3/bin/python -W ignore tests/lens/theirs.py build/lens
+	.venv-lens-4/bin/python -W ignore tests/lens/theirs.py build/lens
+	$(bin)/python tests/lens/ours.py read build/lens
+
 check: $(VENV)/.dev ## lint, format, types, import contract, docstring examples
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
@@ -56,6 +62,12 @@ $(bin)/python:
 	  echo "Install one, or name it: make demo PYTHON=/path/to/python3"; exit 1; fi; \
 	echo "$$("$$python" --version) makes $(VENV)"; \
 	"$$python" -m venv $(VENV)
+
+# TransformerLens brings PyTorch and much else, so it has environments of its own.
+.venv-lens-%/.ready: | $(bin)/python
+	$(bin)/python -m venv .venv-lens-$*
+	.venv-lens-$*/bin/python -m pip install torch==2.13.0 'transformer-lens>=$*,<$*.99'
+	@touch $@
 
 # Stamps: nothing is installed again until pyproject.toml changes.
 $(VENV)/.base: pyproject.toml | $(bin)/python

@@ -192,7 +192,10 @@ def test_what_a_wrong_file_or_modulus_is_told(
 ):
     for words, said in (
         (["nothing.pt", "--p", "59"], "there is no such file"),
-        ([str(published / "pizza_model_a.pt"), "--p", "61"], "Was it trained with another p?"),
+        ([str(published / "pizza_model_a.pt"), "--p", "61"], "not pairs of 61 elements. Was it"),
+        ([str(published / "pizza_model_a.pt"), "--group", "S5"], "not pairs of 120 elements"),
+        ([str(published / "pizza_model_a.pt"), "--group", "A5"], "allowed: S2 to S5"),
+        ([str(published / "pizza_model_a.pt")], "say what the network was trained on"),
     ):
         code, out, error = told(capsys, *words, "--json")
         assert code == 2

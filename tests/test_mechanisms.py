@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 import flyroom as fr
 from flyroom.mechanisms import FourierSum, Subject, explain
-from flyroom.mechanisms.waves import wave_profiles
+from flyroom.mechanisms.waves import passing, wave_profiles
 from flyroom.models import constructed
 
 P = 31
@@ -52,7 +52,7 @@ def test_squares_on_circles_are_waves_with_a_profile_of_their_own():
 
 
 def test_published_weights_of_a_pizza(published):
-    found = explain(fr.interop.read(published / "pizza_model_a.pt").network, addition(59))
+    found = explain(fr.interop.read(published / "pizza_model_a.pt"), addition(59))
     assert found.mechanism == "pizza"
     assert found.accuracy == 1
     assert {one.frequency: one.accompanying for one in found.fit.circles} == {3: 6, 15: 29, 17: 25}
@@ -63,7 +63,7 @@ def test_published_weights_of_a_pizza(published):
 
 
 def test_published_weights_of_the_explorable(published):
-    found = explain(fr.interop.read(published / "pair_mod67_mlp.npz").network, addition(67))
+    found = explain(fr.interop.read(published / "pair_mod67_mlp.npz"), addition(67))
     assert found.mechanism == "pizza"
     assert sorted(one.frequency for one in found.fit.circles) == [1, 15, 23]
     assert min(found.sufficient, found.necessary, found.predictive) >= 0.97
@@ -126,16 +126,18 @@ def test_a_formula_is_the_projection_of_the_logits():
 
 def test_waves_that_enter_are_those_of_the_tables():
     subject = Subject.of(constructed.circles(P, 5, (2, 5)), addition())
-    np.testing.assert_allclose(subject.only({2, 5}), subject.logits, atol=1e-4)
-    np.testing.assert_allclose(subject.without({7}), subject.logits, atol=1e-4)
-    assert subject.accuracy(subject.without({2, 5})) < 0.1
+    every = set(range(1, P // 2 + 1))
+    for kept in ({2, 5}, every - {7}):
+        found = subject.mixed(passing(P, kept))
+        np.testing.assert_allclose(found, subject.logits, atol=1e-4)
+    assert subject.accuracy(subject.mixed(passing(P, every - {2, 5}))) < 0.1
 
 
 def test_what_is_kept_out_of_the_input_is_not_kept_out_of_the_answers():
     network = fresh(fr.models.FactoredMLP(width=8, embed_width=16), 0)
     assert isinstance(network, fr.models.FactoredNetwork)
     assert network.unembed is None  # the answers go through the embedding as well
-    nothing = Subject.of(network, addition()).only(set())
+    nothing = Subject.of(network, addition()).mixed(passing(P, set()))
     np.testing.assert_allclose(nothing, np.broadcast_to(nothing[:1, :1], nothing.shape), atol=1e-5)
     assert nothing[0, 0].std() > 1e-3
 

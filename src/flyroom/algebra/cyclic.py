@@ -1,5 +1,5 @@
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -61,16 +61,51 @@ def power(values: Float[np.ndarray, "p *rest"]) -> Float[np.ndarray, "frequency 
     return found
 
 
-def frequency_margin(frequencies: Sequence[int], p: int) -> float:
+def frequency_margin(frequencies: Sequence[int], p: int, *, pizza: bool = False) -> float:
     r"""How far a set of frequencies keeps every wrong residue from the right one.
 
     \(\min_{d \ne 0} \frac{1}{|S|} \sum_{k \in S} (1 - \cos\omega_k d)\): the smallest gap between
     the logit of the answer and another, when each frequency adds \(\cos\omega_k(a + b - c)\). The
-    same for all multiples of the set by a unit of \(\mathbb{Z}_p\).
+    same for all multiples of the set by a unit of \(\mathbb{Z}_p\). In a pizza each frequency is as
+    strong as \(|\cos\tfrac{\omega_k(a - b)}{2}|\), and the smallest gap is that of all pairs.
+
+    Args:
+        frequencies: the set.
+        p: the modulus.
+        pizza: whether each is as strong as in a pizza.
 
     Example:
         >>> print(round(frequency_margin([4, 5, 7, 26], 67), 4))
         0.4835
+        >>> print(round(frequency_margin([4, 5, 7, 26], 67, pizza=True), 4))
+        0.0623
     """
-    angles = 2 * np.pi / p * np.outer(np.arange(1, p), np.asarray(frequencies))
-    return float((1 - np.cos(angles)).mean(1).min())
+    turns = 2 * np.pi / p * np.asarray(frequencies)
+    gaps = 1 - np.cos(np.outer(np.arange(1, p), turns))
+    if not pizza:
+        return float(gaps.mean(1).min())
+    strengths = np.abs(np.cos(np.outer(np.arange(p), turns) / 2))
+    return float((gaps @ strengths.T).min() / len(turns))
+
+
+def sums_of_waves(
+    profiles: Mapping[int, Float[np.ndarray, "difference"]], p: int
+) -> Float[np.ndarray, "{p} {p} {p}"]:
+    r"""Waves of `a + b - c`, each as strong as the difference of `a` and `b` says.
+
+    \(\sum_k u_k(a - b) \cos\omega_k(a + b - c)\), by `a`, `b` and `c`.
+
+    Args:
+        profiles: \(u_k\) over the differences 0 to `p - 1`, for each frequency.
+        p: the modulus.
+
+    Example:
+        >>> int(sums_of_waves({3: np.ones(59)}, 59)[50, 20].argmax())
+        11
+    """
+    every = np.arange(p)
+    by_gap = np.zeros((p, p))  # difference, a + b - c
+    for k, strength in profiles.items():
+        by_gap += strength[:, None] * np.cos(2 * np.pi * k / p * every)
+    a, b, c = np.ogrid[:p, :p, :p]
+    return by_gap[(a - b) % p, (a + b - c) % p]

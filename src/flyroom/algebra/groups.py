@@ -3,9 +3,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-
-Cells = tuple[tuple[int, int], ...]  # the row and column of each number of a tableau
+from jaxtyping import Int
 
 
 class Group(NamedTuple):
@@ -54,81 +52,91 @@ def symmetric(n: int) -> Group:
 
 
 @functools.cache
-def irrep(n: int, partition: tuple[int, ...]) -> Float[np.ndarray, "element row column"]:
-    r"""An irreducible representation of \(S_n\): an orthogonal matrix for each permutation.
-
-    Young's orthogonal form, which is a homomorphism of the product of `symmetric`: \(\rho(ab) =
-    \rho(a)\rho(b)\). `(n,)` is trivial, `(1, ..., 1)` the sign, `(n - 1, 1)` the standard one. The
-    array is shared and cannot be written to.
+def subgroups(n: int) -> list[tuple[int, ...]]:
+    r"""Every subgroup of \(S_n\), by the numbers of its elements, the smaller ones first.
 
     Args:
-        n: how many positions are permuted.
-        partition: of `n`, which irreps are named by: whole numbers that do not increase.
-
-    Raises:
-        ValueError: it is not a partition of `n`.
+        n: how many positions are permuted, up to 5: there are 156 of them, and 1,455 for 6.
 
     Example:
-        >>> matrices, (_, table, _) = irrep(4, (3, 1)), symmetric(4)
-        >>> matrices.shape, bool(np.allclose(matrices[5] @ matrices[7], matrices[table[5, 7]]))
-        ((24, 3, 3), True)
-
-    Source: A. Young 1931; James & Kerber, "The Representation Theory of the Symmetric Group".
+        >>> [len(one) for one in subgroups(3)]
+        [1, 2, 2, 2, 3, 6]
     """
-    falling = all(m >= after >= 1 for m, after in itertools.pairwise((*partition, 1)))
-    if sum(partition) != n or not falling:
-        raise ValueError(
-            f"irrep: got {partition}; allowed: partitions of {n}, such as {(n,)}: whole numbers "
-            f"from 1 that add up to {n} and do not increase."
-        )
-    tableaux = _tableaux(partition)
-    steps = [_adjacent(tableaux, i) for i in range(n - 1)]
+    table = symmetric(n).table
+    cyclic = {_generated(table, (element,)) for element in range(len(table))}
+    found, fresh = set(cyclic), set(cyclic)
+    while fresh:
+        joined = {_generated(table, (*one, *other)) for one in fresh for other in cyclic}
+        fresh = joined - found
+        found |= fresh
+    return sorted(found, key=lambda one: (len(one), one))
+
+
+def _generated(table: np.ndarray, elements: tuple[int, ...]) -> tuple[int, ...]:
+    """The smallest subgroup with these elements in it."""
+    inside = np.zeros(len(table), bool)
+    inside[[0, *elements]] = True
+    while True:
+        members = np.nonzero(inside)[0]
+        inside[table[np.ix_(members, members)]] = True
+        if inside.sum() == len(members):
+            return tuple(members.tolist())
+
+
+def numbering(answers: Int[np.ndarray, "element element"], n: int) -> Int[np.ndarray, "element"]:
+    r"""In which order somebody has numbered the permutations of `n`, from their products.
+
+    There are as many ways to read a table of products as \(S_n\) has automorphisms. They differ by
+    the names of the positions (for `n = 6` by more). The one with most answers right is taken.
+
+    Args:
+        answers: the number of each product, as somebody counts; some may be wrong.
+        n: how many positions are permuted.
+
+    Returns:
+        Their number of each of our elements. If no order fits, it is right about few answers, and
+        some numbers may occur twice.
+
+    Example:
+        >>> table, theirs = symmetric(3).table, np.array([3, 1, 4, 0, 5, 2])
+        >>> answers = np.empty((6, 6), int)
+        >>> answers[np.ix_(theirs, theirs)] = theirs[table]
+        >>> found = numbering(answers, 3)
+        >>> bool((answers[np.ix_(found, found)] == found[table]).all())
+        True
+    """
     elements, table, _ = symmetric(n)
-    swaps = [_number(elements, i) for i in range(n - 1)]
-    matrices = np.zeros((len(elements), len(tableaux), len(tableaux)))
-    matrices[0] = np.eye(len(tableaux))
+    size, everyone = len(elements), np.arange(len(elements))
+    swap, cycle = np.arange(n), np.roll(np.arange(n), -1)
+    swap[:2] = swap[1::-1]
+    ours = [int(np.nonzero((elements == one).all(1))[0][0]) for one in (swap, cycle)]
+    # The neutral element is the one that changes fewest. Powers tell the orders of the others.
+    identity = int((answers == everyone).sum(1).argmax())
+    swaps, cycles = (_of_order(answers, identity, order) for order in (2, n))
+    pairs = np.stack([np.repeat(swaps, len(cycles)), np.tile(cycles, len(swaps))], axis=1)
+    theirs = np.full((len(pairs), size), -1)
+    theirs[:, 0] = identity
     known, waiting = {0}, [0]
     while waiting:
-        element = waiting.pop()
-        for swap, step in zip(swaps, steps, strict=True):
-            product = int(table[element, swap])
+        element = waiting.pop(0)
+        for which, generator in enumerate(ours):
+            product = int(table[element, generator])
             if product not in known:
-                matrices[product] = matrices[element] @ step
+                theirs[:, product] = answers[theirs[:, element], pairs[:, which]]
                 known.add(product)
                 waiting.append(product)
-    matrices.flags.writeable = False
-    return matrices
+    if not len(theirs):
+        return everyone
+    a, b = np.random.default_rng(0).integers(size, size=(2, 2000))  # enough to tell them apart
+    right = (answers[theirs[:, a], theirs[:, b]] == theirs[:, table[a, b]]).mean(1)
+    return theirs[right.argmax()]
 
 
-def _number(elements: np.ndarray, i: int) -> int:
-    """The element that exchanges the positions `i` and `i + 1`."""
-    swapped = np.arange(elements.shape[1])
-    swapped[[i, i + 1]] = i + 1, i
-    return int(np.nonzero((elements == swapped).all(1))[0][0])
-
-
-def _tableaux(partition: tuple[int, ...]) -> list[Cells]:
-    """Standard Young tableaux: for each the row and column of every number, in turn."""
-    found: list[Cells] = [()]
-    for _ in range(sum(partition)):
-        grown = []
-        for cells in found:
-            lengths = [sum(row == r for r, _ in cells) for row in range(len(partition))]
-            for row, length in enumerate(lengths):
-                if length < partition[row] and (row == 0 or lengths[row - 1] > length):
-                    grown.append((*cells, (row, length)))
-        found = grown
-    return found
-
-
-def _adjacent(tableaux: list[Cells], i: int) -> np.ndarray:
-    """The matrix of the exchange of `i` and `i + 1`."""
-    matrix = np.zeros((len(tableaux), len(tableaux)))
-    for number, cells in enumerate(tableaux):
-        (row, column), (other_row, other_column) = cells[i], cells[i + 1]
-        distance = (other_column - other_row) - (column - row)
-        matrix[number, number] = 1 / distance
-        swapped = (*cells[:i], cells[i + 1], cells[i], *cells[i + 2 :])
-        if swapped in tableaux:
-            matrix[tableaux.index(swapped), number] = (1 - 1 / distance**2) ** 0.5
-    return matrix
+def _of_order(answers: np.ndarray, identity: int, order: int) -> Int[np.ndarray, "found"]:
+    """Which elements come back to the neutral one after so many steps, and not before."""
+    first = np.arange(len(answers))
+    power, returned = first, []
+    for _ in range(order):
+        returned.append(power == identity)
+        power = answers[power, first]
+    return np.nonzero(returned[-1] & ~np.any(returned[:-1], axis=0))[0]

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,25 +11,35 @@ def explain(
     file: Path,
     /,
     *,
-    task: Literal["modular-addition"] = "modular-addition",
-    p: int,
+    task: Literal["modular-addition", "permutations"] | None = None,
+    p: int | None = None,
+    group: str | None = None,
     config: Path | None = None,
+    run: int = 0,
+    step: int | None = None,
     devices: Count = None,
     json: bool = False,
 ) -> None:
-    """Say which algorithm somebody's network runs, and what breaks without it.
+    """Say which algorithm a network runs, and what breaks without it.
 
     Parameters
     ----------
     file
-        Weights: a .pt, .pth, .safetensors or .npz file. No code in it is run.
+        A store; or somebody's weights: a .pt, .pth, .safetensors or .npz file, of which no code is
+        run; or an .npy file of the logits of all pairs.
     task
-        What the network was trained on.
+        What somebody's network was trained on. A modulus or a group says it as well.
     p
-        The modulus.
+        The modulus of addition.
+    group
+        The group of products, such as S5.
     config
         A JSON file with what the weights do not say; the one beside them of the same name, if
         there is one and none is given.
+    run
+        Which run of a store.
+    step
+        At which step its weights were kept; the last if not given.
     devices
         How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
     json
@@ -44,8 +55,10 @@ def explain(
     from . import output
 
     with output.errors(json):
-        del task  # the only one so far
-        told = _told(file, p, config)
+        if file.suffix == ".zarr":
+            told = _of_store(file, run, step)
+        else:
+            told = _of_file(file, config, _asked(task, p, group))
         table = Table(show_header=False, box=None)
         for name, value in told.items():
             table.add_row(name.replace("_", " "), _words(value))
@@ -54,29 +67,69 @@ def explain(
             print(dumps(told))
 
 
-def _told(file: Path, p: int, config: Path | None) -> dict[str, Any]:
-    """What is said of a file, by name."""
-    import jax.numpy as jnp
-    import numpy as np
+def _asked(task: str | None, p: int | None, group: str | None) -> Any:
+    """The task that a modulus or a group names."""
+    from ..spec import SpecError
+    from ..tasks import GroupOperation, ModularArithmetic
 
+    meant = "modular-addition" if group is None else "permutations"
+    if (p is None) == (group is None) or task not in (None, meant):
+        raise SpecError(
+            "explain: say what the network was trained on: `--p 59` for addition modulo 59, or "
+            "`--group S5` for products of permutations of five, and not both."
+        )
+    if p is not None:
+        return ModularArithmetic(p=p)
+    found = re.fullmatch(r"[sS]_?(\d+)", group or "")
+    if not found:
+        raise SpecError(f"explain.group: got `{group}`; allowed: S2 to S5, such as `--group S5`.")
+    return GroupOperation(degree=int(found[1]))
+
+
+def _of_store(path: Path, run: int, step: int | None) -> dict[str, Any]:
+    """What is said of a run, by name."""
+    from .. import mechanisms
+
+    return {"layout": f"store, run {run}", **_told(mechanisms.explain(path, run=run, step=step))}
+
+
+def _of_file(path: Path, config: Path | None, task: Any) -> dict[str, Any]:
+    """What is said of a file of weights or logits, by name."""
     from .. import interop, measures, mechanisms
 
-    found = interop.read(file, config)
-    task = found.addition(p)
-    network: Any = found.network
-    explanation = mechanisms.explain(network, task)
+    logits = interop.read_logits(path)
+    if logits is not None:
+        return {"layout": "logits", **_told(mechanisms.explain(logits, task))}
+    found = interop.read(path, config)
+    told = {"layout": found.layout, **_told(mechanisms.explain(found, task))}
+    if "irreps" in told:
+        return told
+    reading = found.reading(task.p)
+    tables = [found.embedding[tokens] for tokens in reading.tokens]
+    if found.shared:
+        told["gradient_symmetricity"] = measures.gradient_symmetricity(
+            found.answer, tables[0], tables[-1]
+        )
+    told["circularity"] = measures.circularity(tables[0])
+    return told
 
-    def answer(pair: Any) -> Any:
-        return network.answer(jnp.concatenate([pair, network.embed[p : p + found.positions - 2]]))
 
-    embed = np.asarray(network.embed)[:p]
+def _told(explanation: Any) -> dict[str, Any]:
+    """An explanation by name; what may be measured besides is `None`."""
+    from .. import measures, mechanisms
+
+    fit, subject = explanation.fit, explanation.subject
+    told: dict[str, Any] = {"accuracy": explanation.accuracy}
+    waves = isinstance(fit, mechanisms.FourierSum)
+    if waves:
+        told["key_frequencies"] = sorted(one.frequency for one in fit.circles)
+    else:
+        told["irreps"] = {str(one): share for one, share in fit.shares.items()}
     return {
-        "layout": found.layout,
-        "accuracy": explanation.accuracy,
-        "key_frequencies": sorted(one.frequency for one in explanation.fit.circles),
-        "gradient_symmetricity": measures.gradient_symmetricity(answer, embed),
-        "distance_irrelevance": measures.distance_irrelevance(explanation.subject.logits),
-        "circularity": measures.circularity(embed),
+        **told,
+        "gradient_symmetricity": None,
+        "distance_irrelevance": measures.distance_irrelevance(subject.logits) if waves else None,
+        "circularity": None,
         "mechanism": explanation.mechanism,
         "sufficient": explanation.sufficient,
         "necessary": explanation.necessary,
@@ -86,6 +139,10 @@ def _told(file: Path, p: int, config: Path | None) -> dict[str, Any]:
 
 def _words(value: object) -> str:
     """A value as people read it."""
+    if value is None:
+        return "–"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {share:.3f}" for name, share in value.items()) or "none"
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

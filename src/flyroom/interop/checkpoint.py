@@ -2,16 +2,31 @@ import dataclasses
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
+from jaxtyping import Array, Float, Int
 from safetensors import SafetensorError
 
-from ..models import AbstractNetwork
-from ..tasks import ModularArithmetic
+from ..models import AbstractNetwork, TransformerNetwork
+from ..typing import AnyArray
 from .layouts import LAYOUTS
 from .pytorch import CheckpointError, read_pytorch
+from .transformers import as_lens
+
+
+class Reading(NamedTuple):
+    """How a network reads pairs of elements.
+
+    Attributes:
+        inputs: a row of tokens for each pair; the second element changes fastest.
+        tokens: the token of each element, for each vocabulary that there is.
+    """
+
+    inputs: Int[np.ndarray, "pair position"]
+    tokens: Int[np.ndarray, "vocabulary element"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,34 +36,55 @@ class Checkpoint:
     Attributes:
         layout: how its weights were kept.
         network: the network.
-        tokens: how many different ones it knows.
-        positions: how many it reads at once.
+        embedding: the vector of each token, at the first position if others have another table.
+        positions: how many tokens it reads at once.
+        shared: whether the embedding is that of all positions.
     """
 
     layout: str
     network: AbstractNetwork
-    tokens: int
+    embedding: Float[np.ndarray, "token channel"]
     positions: int
+    shared: bool
 
-    def addition(self, p: int) -> ModularArithmetic:
-        """Addition modulo `p` as the network reads it: two residues, and `=` if there is a third.
+    def reading(self, size: int) -> Reading:
+        """How it reads pairs of `size` elements.
+
+        Elements are the first tokens. If there are twice as many, the second has tokens of its own;
+        a third position has the last token, which stands for `=`.
 
         Raises:
-            CheckpointError: it does not read that many tokens.
+            CheckpointError: it does not read that many elements.
         """
-        encoding = {2: "pair", 3: "equals"}.get(self.positions)
-        if encoding is None:
+        tokens = len(self.embedding)
+        if self.positions not in (2, 3):
             raise CheckpointError(
-                f"The network reads {self.positions} tokens at once; known are two residues, and "
-                "two residues and an equals sign."
+                f"The network reads {self.positions} tokens at once; known are two elements, and "
+                "two elements and an equals sign."
             )
-        task = ModularArithmetic(p=p, encoding=encoding)
-        if not p <= self.tokens <= p + 1 or self.tokens < (task.signature.tokens or 0):
+        sign = self.positions == 3
+        apart = tokens - sign == 2 * size
+        if not apart and not size + sign <= tokens <= size + 1:
             raise CheckpointError(
-                f"The network knows {self.tokens} tokens, and reads {self.positions} at once: that "
-                f"is not addition modulo {p}. Was it trained with another p?"
+                f"The network knows {tokens} tokens, and reads {self.positions} at once: those are "
+                f"not pairs of {size} elements. Was it trained with another p, or group?"
             )
-        return task
+        first = np.arange(size)
+        both = np.stack([first, size + first]) if apart else first[None]
+        a, b = np.divmod(np.arange(size**2), size)
+        columns = [both[0][a], both[-1][b], np.full(size**2, tokens - 1)][: self.positions]
+        return Reading(np.stack(columns, 1).astype(np.int32), both)
+
+    def answer(self, pair: Float[AnyArray, "2 channel"]) -> Float[Array, "output"]:
+        """The logits for the vectors of two elements in the place of their tokens.
+
+        Raises:
+            AttributeError: its kind of network reads no vectors.
+        """
+        network: Any = self.network
+        # A network may have a channel more, for biases.
+        pair = jnp.pad(pair, ((0, 0), (0, network.embed.shape[1] - pair.shape[1])))
+        return network.answer(jnp.concatenate([pair, network.embed[-1:]])[: self.positions])
 
 
 def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
@@ -58,7 +94,7 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
         path: a `.pt`, `.pth`, `.safetensors` or `.npz` file.
         config: a JSON file with what the weights do not say, such as `act_fn` and `attn_coeff` as
             the pizza repository writes them; if `None`, the one of the same name beside the
-            weights, if there is one.
+            weights, or `config_NAME.json` beside `model_NAME.pt`, if there is one.
 
     Raises:
         CheckpointError: the file cannot be read, holds code, numbers that are not finite, or
@@ -68,23 +104,85 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
         >>> found = read("model.pt")  # doctest: +SKIP
     """
     path = Path(path)
-    tensors = _tensors(path)
+    # What attention must not see is no weight; some keep it, as minus infinity.
+    tensors = {
+        name: value
+        for name, value in _tensors(path).items()
+        if name.rpartition(".")[2] not in ("mask", "IGNORE")
+    }
     said = _config(path, config)
     broken = [name for name, value in tensors.items() if not np.isfinite(value).all()]
     if broken:
         raise CheckpointError(f"{path}: {broken[0]} has numbers that are not finite.")
     for layout in LAYOUTS:
-        if layout.recognises(tensors):
-            network, positions = layout.build(tensors, said)
-            return Checkpoint(layout.name, network, len(network.embed), positions)
+        if found := layout.find(tensors, said):
+            return Checkpoint(layout.name, *found)
     wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in LAYOUTS)
     raise CheckpointError(f"{path} has the tensors {', '.join(tensors)}. Looked for: {wanted}.")
 
 
+def write(path: str | Path, network: AbstractNetwork) -> None:
+    """Writes a transformer as TransformerLens 3 reads it: weights, and a config beside them.
+
+    In TransformerLens, `HookedTransformer(HookedTransformerConfig(**config))` loads the tensors.
+    `read` reads both files.
+
+    Args:
+        path: a `.safetensors` file; the config is a `.json` file of the same name.
+        network: a transformer without norms, that sees no position after its own.
+
+    Raises:
+        CheckpointError: TransformerLens has no such network, or the path ends otherwise.
+
+    Example:
+        >>> import flyroom as fr, jax, tempfile
+        >>> task = fr.tasks.ModularArithmetic(p=7, encoding="equals")
+        >>> model = fr.models.Transformer(width=8, heads=2, neurons=16)
+        >>> network = model.init(task.signature, 7, key=jax.random.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(f"{folder}/model.safetensors", network)
+        ...     read(f"{folder}/model.safetensors").layout
+        'TransformerLens'
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors" or not isinstance(network, TransformerNetwork):
+        raise CheckpointError(
+            f"write: got {type(network).__name__} and {path}; allowed: a TransformerNetwork and "
+            "a .safetensors file."
+        )
+    tensors, config = as_lens(network)
+    for end, content in (
+        (".safetensors", safetensors.numpy.save(tensors)),
+        (".json", json.dumps(config, indent=2).encode()),
+    ):
+        # Renamed when it is whole, so that no half of it is ever seen.
+        part = path.with_suffix(f"{end}.part")
+        part.write_bytes(content)
+        part.replace(path.with_suffix(end))
+
+
+def read_logits(path: str | Path) -> Float[np.ndarray, "a b answer"] | None:
+    """The logits of all pairs that a file holds, if it holds nothing else.
+
+    Args:
+        path: an `.npy` file, or one that `read` reads.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    found = list(_tensors(Path(path)).values())
+    one = found[0] if len(found) == 1 else np.empty(0)
+    return one if one.ndim == 3 and len(set(one.shape)) == 1 else None
+
+
 def _config(path: Path, config: str | Path | None) -> dict[str, Any]:
     """What is written beside the weights, or in the file that was named."""
-    beside = path.with_suffix(".json") if config is None else Path(config)
-    if config is None and not beside.exists():
+    name = path.with_suffix(".json")
+    # The pizza repository keeps a config_NAME.json for each model_NAME.pt.
+    candidates = [name, name.with_name(name.name.replace("model_", "config_", 1))]
+    beside = next((one for one in candidates if one.exists()), None)
+    beside = beside if config is None else Path(config)
+    if beside is None:
         return {}
     try:
         found = json.loads(beside.read_text())
@@ -103,10 +201,12 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
             return safetensors.numpy.load_file(path)
         except SafetensorError as error:
             raise CheckpointError(f"{path} is no whole safetensors file: {error}.") from error
-    if path.suffix == ".npz":
+    if path.suffix in (".npz", ".npy"):
         try:
+            if path.suffix == ".npy":
+                return {"array": np.load(path, allow_pickle=False)}
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{path} is no whole file of NumPy arrays: {error}.") from error
     return read_pytorch(path)

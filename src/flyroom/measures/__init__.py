@@ -11,6 +11,22 @@ from .corruption import (
     corrected_accuracy as corrected_accuracy,
     corrupted_accuracy as corrupted_accuracy,
 )
+from .dynamics import (
+    loss_oscillation as loss_oscillation,
+    loss_spikes as loss_spikes,
+    softmax_collapse as softmax_collapse,
+)
+from .groups import (
+    character_similarity as character_similarity,
+    coset_concentration as coset_concentration,
+    irrep_shares as irrep_shares,
+)
+from .logits import (
+    activation_frequencies as activation_frequencies,
+    excluded_loss as excluded_loss,
+    logit_periodicity as logit_periodicity,
+    restricted_loss as restricted_loss,
+)
 from .norms import spectral_norm as spectral_norm
 from .phases import (
     phase_doshi as phase_doshi,
@@ -33,6 +49,7 @@ from .spectra import (
     neuron_power as neuron_power,
     neuron_power_share as neuron_power_share,
     pair_neuron_frequencies as pair_neuron_frequencies,
+    phase_doubling as phase_doubling,
 )
 from .survival import (
     censored_data as censored_data,
@@ -42,6 +59,7 @@ from .survival import (
 from .symmetry import (
     circularity as circularity,
     distance_irrelevance as distance_irrelevance,
+    embedding_circles as embedding_circles,
     gradient_symmetricity as gradient_symmetricity,
 )
 from .timing import (

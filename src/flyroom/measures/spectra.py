@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .. import algebra
 from ..models import AbstractNetwork
 from ..training import Context, snapshot
-from ._weights import token_tables
+from ._weights import output_matrix, token_tables
 
 
 def neuron_power(network: Any) -> xr.DataArray:
@@ -135,6 +135,37 @@ def pair_neuron_frequencies(network: Any, *, peak: float = 10.0) -> xr.DataArray
     largest = np.maximum(np.abs(np.real(sums)), np.abs(np.imag(sums)))
     found = np.where(largest.max(0) > peak, largest.argmax(0) + 1, 0)
     return xr.DataArray(found, dims="neuron", name="frequency", attrs={"peak": peak})
+
+
+def phase_doubling(network: Any, *, share: float = 0.85, strength: float = 0.1) -> float:
+    r"""Whether what a neuron writes turns twice as fast as what it reads.
+
+    The mean of \(\cos(\varphi_\mathrm{out} - 2\varphi_\mathrm{in})\) over the neurons that have a
+    frequency, where \(\varphi\) are the phases of their weights at it: 1 where all are doubled,
+    about 0 where none is.
+
+    Args:
+        network: a network that reads tokens at every position through one table.
+        share: as in `neuron_frequencies`.
+        strength: as in `neuron_frequencies`.
+
+    Returns:
+        A number from −1 to 1; NaN if no neuron has a frequency.
+
+    Example:
+        >>> from flyroom.models import constructed
+        >>> print(round(phase_doubling(constructed.circles(31, 5, (2, 7))), 3))
+        1.0
+
+    Source: Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?".
+    """
+    found = neuron_frequencies(network, share=share, strength=strength)
+    out = np.asarray(output_matrix(network), np.float64)
+    known = np.flatnonzero(found.frequency.values)
+    if not len(known):
+        return float("nan")
+    written = algebra.waves(out[known].T)[found.frequency.values[known] - 1, np.arange(len(known))]
+    return float(np.cos(np.angle(written) - 2 * found.phase.values[known]).mean())
 
 
 @snapshot()

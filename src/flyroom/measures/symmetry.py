@@ -3,6 +3,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from jaxtyping import Array, Float
 
 from .. import algebra
@@ -13,6 +14,7 @@ Answer = Callable[[Float[Array, "2 channel"]], Float[Array, "output"]]
 def gradient_symmetricity(
     answer: Answer,
     embedding: Float[np.ndarray, "token channel"],
+    second: Float[np.ndarray, "token channel"] | None = None,
     *,
     triples: int = 100,
     seed: int = 0,
@@ -26,6 +28,7 @@ def gradient_symmetricity(
     Args:
         answer: the logits for two embedding vectors, which are copies of their own.
         embedding: the vector of each token.
+        second: the same of the second token, if it has vectors of its own.
         triples: how many are drawn.
         seed: of the draw.
 
@@ -39,9 +42,10 @@ def gradient_symmetricity(
 
     Source: Zhong et al. 2023, arXiv:2306.17844.
     """
-    random = np.random.default_rng(seed)
+    random, other = np.random.default_rng(seed), embedding if second is None else second
     tokens, outputs = len(embedding), jax.eval_shape(answer, jnp.asarray(embedding[:2])).shape[0]
-    pairs = jnp.asarray(embedding[random.integers(tokens, size=(triples, 2))])
+    left, right = random.integers(tokens, size=(triples, 2)).T
+    pairs = jnp.asarray(np.stack([embedding[left], other[right]], axis=1))
     asked = jnp.asarray(random.integers(outputs, size=triples))
     slope = jax.grad(lambda pair, c: answer(pair)[c])
     slopes = np.asarray(jax.jit(jax.vmap(slope))(pairs, asked), np.float64)
@@ -82,7 +86,45 @@ def circularity(embedding: Float[np.ndarray, "token channel"], *, components: in
     return float(algebra.power(left[:, :components]).max(0).mean())
 
 
-def distance_irrelevance(logits: Float[np.ndarray, "p p p"]) -> float:
+def embedding_circles(embedding: Float[np.ndarray, "token channel"]) -> xr.Dataset:
+    r"""How much of an embedding is a wave of each frequency, and whether it is a circle.
+
+    For each frequency the embedding is projected on a cosine and a sine. What comes out is an
+    ellipse: its two singular values are its axes. Unlike `circularity` this does not depend on
+    which circles are larger than others.
+
+    Args:
+        embedding: the vector of each token; its mean does not matter.
+
+    Returns:
+        Over `frequency`, from 1: its `share` of the embedding's variance, and its `roundness`, the
+        shorter axis as part of the longer one: 1 for a circle, 0 for a line.
+
+    Example:
+        >>> turn = 2 * np.pi / 31 * np.arange(31)
+        >>> circle = [np.cos(3 * turn), np.sin(3 * turn), np.cos(5 * turn), np.zeros(31)]
+        >>> found = embedding_circles(np.stack(circle, axis=1))
+        >>> print(found.share.values[[2, 4]].round(3), found.roundness.values[[2, 4]].round(3))
+        [0.667 0.333] [1. 0.]
+    """
+    table = np.asarray(embedding, np.float64)
+    sums = algebra.waves(table)
+    axes = np.linalg.svd(np.stack([np.real(sums), np.imag(sums)], 1), compute_uv=False)
+    power = algebra.power(table).sum(1)
+    longer, shorter = axes[:, 0], axes[:, -1] if table.shape[1] > 1 else np.zeros(len(axes))
+    return xr.Dataset(
+        {
+            "share": ("frequency", power / power.sum() if power.sum() > 0 else power),
+            "roundness": (
+                "frequency",
+                np.divide(shorter, longer, out=np.zeros_like(longer), where=longer > 0),
+            ),
+        },
+        {"frequency": np.arange(1, len(power) + 1)},
+    )
+
+
+def distance_irrelevance(logits: Float[np.ndarray, "p p p"], *, logit: str = "right") -> float:
     r"""How little the right logit depends on the difference of the inputs: near 0 for a pizza.
 
     The standard deviation of \(L_{ab,a+b}\) over sums \(a + b\) at each difference \(a - b\), mean
@@ -91,6 +133,11 @@ def distance_irrelevance(logits: Float[np.ndarray, "p p p"]) -> float:
 
     Args:
         logits: of addition modulo p, by both inputs and class.
+        logit: `"right"`, or `"runner_up"` for the largest of the wrong ones, which the source's
+            tables of runs have.
+
+    Raises:
+        ValueError: `logit` is neither.
 
     Example:
         >>> a, b, c = np.meshgrid(*3 * [np.arange(59)], indexing="ij")
@@ -105,10 +152,18 @@ def distance_irrelevance(logits: Float[np.ndarray, "p p p"]) -> float:
     """
     p = len(logits)
     a, b = np.divmod(np.arange(p * p), p)
-    right = logits[a, b, (a + b) % p].astype(np.float64)
-    spread = right.std()
-    if spread <= 1e-12 * np.abs(right).max(initial=0.0):
+    if logit not in ("right", "runner_up"):
+        raise ValueError(
+            f"distance_irrelevance.logit: got {logit!r}; allowed: 'right', 'runner_up'."
+        )
+    asked = logits[a, b, (a + b) % p].astype(np.float64)
+    if logit == "runner_up":
+        wrong = logits.reshape(p * p, p).astype(np.float64)
+        wrong[np.arange(p * p), (a + b) % p] = -np.inf
+        asked = wrong.max(1)
+    spread = asked.std()
+    if spread <= 1e-12 * np.abs(asked).max(initial=0.0):
         return 1.0
     grid = np.zeros((p, p))
-    grid[(a - b) % p, (a + b) % p] = right
+    grid[(a - b) % p, (a + b) % p] = asked
     return float(grid.std(1).mean() / spread)

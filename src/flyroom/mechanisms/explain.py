@@ -1,10 +1,18 @@
 import dataclasses
+from pathlib import Path
 from typing import Any
 
-from ..tasks import ModularArithmetic
-from .subject import Subject
-from .waves import FourierSum, explained
+import xarray as xr
 
+from .. import results
+from ..spec import SpecError
+from ..tasks import AbstractTask, Corrupted
+from ._base import AbstractMechanism
+from .representations import Representations
+from .subject import Subject, explained
+from .waves import FourierSum
+
+MECHANISMS: tuple[type[AbstractMechanism], ...] = (FourierSum, Representations)
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
 
 
@@ -16,13 +24,13 @@ class Explanation:
         subject: what was explained.
         fit: the mechanism, fitted to the network's own logits.
         accuracy: of the network, over all pairs.
-        sufficient: its accuracy if nothing but the mechanism's waves enter, as a share of its own.
+        sufficient: its accuracy if nothing but the mechanism's parts enter, as a share of its own.
         necessary: the share of its accuracy above chance that is lost if these do not enter.
         predictive: the share of the variance of its logits that the formula explains.
     """
 
     subject: Subject
-    fit: FourierSum
+    fit: Any
     accuracy: float
     sufficient: float
     necessary: float
@@ -43,34 +51,59 @@ class Explanation:
             f"sufficient {self.sufficient:.3f}, necessary {self.necessary:.3f}, predictive "
             f"{self.predictive:.3f}"
         )
-        waves = ", ".join(str(one.frequency) for one in self.fit.circles)
         if not self.holds:
-            return f"No explanation: the best are waves of {waves or 'no frequency'}, {numbers}."
-        return f"A {self.mechanism} of the frequencies {waves}: {numbers}."
+            return f"No explanation: the best is {self.fit.kind} of {self.fit.parts}, {numbers}."
+        return f"{self.mechanism.capitalize()} of {self.fit.parts}: {numbers}."
 
 
-def explain(what: Any, task: ModularArithmetic) -> Explanation:
-    """Says which algorithm a network adds with, and what breaks without it.
+def explain(
+    what: Any, task: AbstractTask | None = None, *, run: int = 0, step: int | None = None
+) -> Explanation:
+    """Says which algorithm a network computes with, and what breaks without it.
 
     Coefficients are fitted to the network's own logits, never to labels, and nothing is fitted
-    again after waves have been kept or removed.
+    again after parts have been kept or removed.
 
     Args:
-        what: a network, or its logits for all pairs.
-        task: addition modulo `p`, as the network reads it.
+        what: results or the path of a store; or a network, one that somebody published
+            (`fr.interop.read`), its logits for all pairs, or a function of two arrays of elements
+            that gives them.
+        task: addition modulo `p` or products of permutations, as the network reads it; that of the
+            results if `None`.
+        run: which run of results.
+        step: at which step its weights were kept; the last if `None`.
 
     Raises:
-        SpecError: the task is not addition, or the logits do not belong to it.
+        SpecError: it is another task, or the logits do not belong to it.
+        StoreError: no weights were kept.
+        CheckpointError: a published network does not belong to the task.
 
     Example:
         >>> import flyroom as fr
         >>> network = fr.models.constructed.circles(31, 5, (2, 7))
         >>> print(explain(network, fr.tasks.ModularArithmetic(p=31)))
-        A pizza of the frequencies 2, 7: sufficient 1.000, necessary 1.000, predictive 0.997.
+        Pizza of the frequencies 2, 7: sufficient 1.000, necessary 1.000, predictive 0.997.
     """
-    subject = Subject.of(what, task)
-    fit = FourierSum.fit(subject)
-    accuracy, chance = subject.accuracy(subject.logits), 1 / subject.p
+    if isinstance(what, xr.Dataset | str | Path):
+        runs = what if isinstance(what, xr.Dataset) else results.open(what)
+        what, task = results.network(runs, run, step), task or results.experiment_of(runs, run).task
+    if isinstance(task, Corrupted):
+        task = task.clean
+    fitting = [kind for kind in MECHANISMS if kind.applies(task)]
+    if not fitting:
+        raise SpecError(
+            f"explain: got the task {type(task).__name__}; allowed: ModularArithmetic and "
+            "GroupOperation, whose mechanisms are known here."
+        )
+    asked: Any = task
+    subject = Subject.of(what, asked)
+    tried = [_proven(subject, kind.fit(subject)) for kind in fitting]
+    return max(tried, key=lambda one: min(one.sufficient, one.necessary, one.predictive))
+
+
+def _proven(subject: Subject, fit: AbstractMechanism) -> Explanation:
+    """A mechanism with its three numbers."""
+    accuracy, chance = subject.accuracy(subject.logits), 1 / subject.size
     kept, removed = (subject.accuracy(one(subject)) for one in (fit.keep, fit.remove))
     lost = (accuracy - removed) / (accuracy - chance) if accuracy > chance else 0.0
     return Explanation(

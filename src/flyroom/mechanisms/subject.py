@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -6,62 +7,78 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..algebra import fourier_basis
+from ..algebra import numbering, symmetric
+from ..interop import Checkpoint, Reading
 from ..models import AbstractNetwork
 from ..results.labels import dims, paths, rebuild
 from ..spec import SpecError
-from ..tasks import ModularArithmetic
+from ..tasks import GroupOperation, ModularArithmetic
 
 ROWS = 4096  # pairs that go through a network at once
 ROUNDING = 1e-6  # of the largest logit: what float32 does not tell from nothing
+LARGEST = 5  # degree of a group: of 720 permutations the logits of all pairs fill 3 GB
 
 Logits = Float[np.ndarray, "a b answer"]
+Task = ModularArithmetic | GroupOperation
+Answers = Callable[[np.ndarray, np.ndarray], Any]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subject:
-    """What is to be explained: the answers to all pairs of residues, and a way to intervene.
+    """What is to be explained: the answers to all pairs of elements, and a way to intervene.
 
     Attributes:
+        task: what the pairs are asked for.
         logits: of the answers, for all pairs.
         labels: the right answers.
         network: what gave them, if there is more than its logits.
-        inputs: one row for each pair, as the network reads it.
+        reading: how it reads pairs.
+        order: which of its answers is which element.
     """
 
+    task: Any
     logits: Logits
     labels: Int[np.ndarray, "a b"]
-    network: AbstractNetwork | None = None
-    inputs: np.ndarray | None = None
+    network: AbstractNetwork | None
+    reading: Reading | None
+    order: Int[np.ndarray, "element"]
 
     @staticmethod
-    def of(what: Any, task: ModularArithmetic) -> "Subject":
-        """The subject that a network is, or an array of its logits for all pairs.
+    def of(what: Any, task: Task) -> "Subject":
+        """The subject that a network is, or logits for all pairs.
 
         Args:
-            what: a network that reads what the task writes, or logits by both inputs and answer.
-            task: addition modulo `p`, whose encoding says what the network reads.
+            what: a network that reads what the task writes, one that somebody published, a function
+                of two arrays of elements, or logits by both inputs and answer. A published network
+                may number the elements of a group in its own way, which is found by its answers.
+            task: addition modulo `p`, or products of permutations.
 
         Raises:
-            SpecError: the task is not addition, or logits have another shape or are not finite.
+            SpecError: it is another task, or logits have another shape or are not finite.
+            CheckpointError: a published network does not read that many elements.
         """
-        p = task.p
-        a, b = np.divmod(np.arange(p * p), p)
-        labels = ((a + b) % p).reshape(p, p)
-        if task.operation != "a + b":
-            raise SpecError(
-                f"explain: got the operation `{task.operation}`; allowed: `a + b`, the only one "
-                "whose mechanisms are known here."
-            )
-        if not isinstance(what, AbstractNetwork):
-            return Subject(_checked(np.asarray(what, np.float64), p), labels)
+        labels = _labels(task)
+        size, order = len(labels), np.arange(len(labels))
+        a, b = np.divmod(np.arange(size**2), size)
+        if isinstance(what, Checkpoint):
+            network, reading = what.network, what.reading(size)
+        elif isinstance(what, AbstractNetwork):
+            network, reading = what, Reading(task.rows(a, b), order[None])
+        else:
+            given = what(a, b) if callable(what) else what
+            logits = np.asarray(given, np.float64)
+            if callable(what) and logits.shape == (size**2, size):
+                logits = logits.reshape(size, size, size)
+            return Subject(task, _checked(logits, size), labels, None, None, order)
         # Untied, so that what is changed in what enters is not changed in the answers as well.
-        network, inputs = jax.tree.map(jnp.asarray, what).untied(), task.rows(a, b)
-        return Subject(_checked(_answers(network, inputs, p), p), labels, network, inputs)
+        network = jax.tree.map(jnp.asarray, network).untied()
+        logits = _checked(_answers(network, reading.inputs, size), size)
+        found = Subject(task, logits, labels, network, reading, order)
+        return found._numbered() if isinstance(what, Checkpoint) else found
 
     @property
-    def p(self) -> int:
-        """The modulus."""
+    def size(self) -> int:
+        """How many elements there are."""
         return len(self.logits)
 
     def accuracy(self, logits: Logits) -> float:
@@ -71,44 +88,68 @@ class Subject:
         everything was removed, what is left is rounding, and an answer by it is none.
         """
         mine = np.take_along_axis(logits, self.labels[..., None], 2)
-        others = np.where(np.arange(self.p) == self.labels[..., None], -np.inf, logits).max(2)
+        others = np.where(self.labels[..., None] == np.arange(self.size), -np.inf, logits).max(2)
         least = ROUNDING * np.abs(self.logits).max()
         return float((mine[..., 0] - others > least).mean())
 
-    def only(self, frequencies: set[int]) -> Logits:
-        r"""The logits if nothing but waves of these frequencies goes through the network.
+    def mixed(self, matrix: Float[np.ndarray, "element element"]) -> Logits:
+        """The logits if in place of each element a mixture of all elements enters the network.
 
-        Of every array of a network that has an axis of tokens, the rows of the residues keep their
-        mean and their waves of these frequencies; all that comes after is as it was. If there is
-        nothing but logits, they keep those waves along the answers.
+        Of every array of a network that has an axis of tokens, the rows of the elements are
+        replaced by the matrix times them; all that comes after is as it was. If there is nothing
+        but logits, they are mixed along the answers.
         """
-        basis = fourier_basis(self.p)
-        rows = [r for k in sorted(frequencies) for r in (2 * k - 1, 2 * k) if r < self.p]
-        kept = basis[[0, *rows]]
-        return self._mixed(kept.T @ kept)
-
-    def without(self, frequencies: set[int]) -> Logits:
-        """The logits if all waves but those of these frequencies go through the network."""
-        return self.only(set(range(1, self.p // 2 + 1)) - frequencies)
-
-    def _mixed(self, matrix: np.ndarray) -> Logits:
-        """The logits if the rows of residues are replaced by a matrix times them."""
-        if self.network is None or self.inputs is None:
+        if self.network is None or self.reading is None:
             return self.logits @ matrix
-        p, arrays = self.p, {path: np.asarray(x) for path, x in paths(self.network).items()}
+        arrays = {path: np.asarray(x) for path, x in paths(self.network).items()}
         axes = {path: dims(self.network, path, array.ndim) for path, array in arrays.items()}
         tables = [path for path, names in axes.items() if "token" in names]
         if not tables:
             raise SpecError(
                 f"explain: {type(self.network).__name__} has no array with an axis named `token`, "
-                "so that it cannot be said what waves enter it. Name the axis, or give the logits."
+                "so that it cannot be said what enters it. Name the axis, or give the logits."
             )
         for path in tables:
             axis = axes[path].index("token")
             rows = np.moveaxis(arrays[path].astype(np.float64), axis, 0)
-            rows[:p] = np.tensordot(matrix, rows[:p], axes=1)
+            for tokens in self.reading.tokens:
+                rows[tokens] = np.tensordot(matrix, rows[tokens], axes=1)
             arrays[path] = np.moveaxis(rows, 0, axis).astype(arrays[path].dtype)
-        return _answers(rebuild(self.network, arrays), self.inputs, p)
+        answers = _answers(rebuild(self.network, arrays), self.reading.inputs, self.size)
+        return answers[..., self.order]
+
+    def _numbered(self) -> "Subject":
+        """The same, with a group's elements in our order, if the answers show another one."""
+        if isinstance(self.task, ModularArithmetic) or self.accuracy(self.logits) >= 0.5:
+            return self
+        assert self.reading is not None
+        order = numbering(self.logits.argmax(2), self.task.degree)
+        if len(np.unique(order)) < self.size:
+            return self
+        pairs = (self.size * order[:, None] + order).ravel()
+        return dataclasses.replace(
+            self,
+            logits=self.logits[np.ix_(order, order, order)],
+            reading=Reading(self.reading.inputs[pairs], self.reading.tokens[:, order]),
+            order=order,
+        )
+
+
+def _labels(task: Task) -> Int[np.ndarray, "a b"]:
+    """The right answers to all pairs."""
+    if isinstance(task, GroupOperation):
+        if task.operation != "a b" or task.degree > LARGEST:
+            raise SpecError(
+                f"explain: got the operation `{task.operation}` on permutations of {task.degree}; "
+                f"allowed: `a b` on those of 2 to {LARGEST}."
+            )
+        return symmetric(task.degree).table
+    if task.operation != "a + b":
+        raise SpecError(
+            f"explain: got the operation `{task.operation}`; allowed: `a + b`, the only one "
+            "modulo p whose mechanisms are known here."
+        )
+    return np.add.outer(np.arange(task.p), np.arange(task.p)) % task.p
 
 
 @jax.jit
@@ -117,18 +158,30 @@ def _table(network: Any, rows: Any) -> Any:
     return network.table(rows)
 
 
-def _answers(network: Any, inputs: np.ndarray, p: int) -> Logits:
-    """The logits of the `p` answers for all pairs."""
-    parts = [np.asarray(_table(network, inputs[i : i + ROWS])) for i in range(0, p * p, ROWS)]
-    return np.concatenate(parts)[:, :p].reshape(p, p, -1).astype(np.float64)
+def _answers(network: Any, inputs: np.ndarray, size: int) -> Logits:
+    """The logits of the answers for all pairs."""
+    parts = [np.asarray(_table(network, inputs[i : i + ROWS])) for i in range(0, size**2, ROWS)]
+    return np.concatenate(parts)[:, :size].reshape(size, size, -1).astype(np.float64)
 
 
-def _checked(logits: np.ndarray, p: int) -> Logits:
-    if logits.shape != (p, p, p):
+def _checked(logits: np.ndarray, size: int) -> Logits:
+    if logits.shape != (size, size, size):
         raise SpecError(
-            f"explain: got logits of shape {logits.shape}; allowed: {(p, p, p)}, by both inputs "
-            f"and answer, for addition modulo {p}."
+            f"explain: got logits of shape {logits.shape}; allowed: {(size, size, size)}, by both "
+            "inputs and answer."
         )
     if not np.isfinite(logits).all():
         raise SpecError("explain: some logits are not finite; a network that diverged has none.")
     return logits
+
+
+def centred(logits: Logits) -> Logits:
+    """Without the mean of each pair's logits, which says nothing."""
+    return logits - logits.mean(2, keepdims=True)
+
+
+def explained(logits: Logits, formula: Logits) -> float:
+    """Share of the variance of logits, about each pair's mean, that a formula explains."""
+    own = centred(logits)
+    total = float((own**2).sum())
+    return 1 - float(((own - centred(formula)) ** 2).sum()) / total if total > 0 else 0.0

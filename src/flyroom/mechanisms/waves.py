@@ -1,11 +1,15 @@
 import dataclasses
+import functools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from ..models.constructed import accompanying_pizza_logits, clock_logits, pizza_logits
-from .subject import Logits, Subject
+from ..algebra import fourier_basis, sums_of_waves
+from ..tasks import ModularArithmetic
+from ._base import AbstractMechanism
+from .subject import Logits, Subject, centred
 
 Profile = Float[np.ndarray, "difference"]
 
@@ -31,7 +35,7 @@ class Circle:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class FourierSum:
+class FourierSum(AbstractMechanism):
     r"""Addition by waves: \(\sum_k u_k(a - b) \cos\omega_k(a + b - c)\).
 
     A clock's \(u_k\) is constant, a pizza's \(|\cos\tfrac{\omega_k(a - b)}{2}|\).
@@ -50,7 +54,11 @@ class FourierSum:
     circles: tuple[Circle, ...]
 
     @staticmethod
-    def fit(subject: Subject, *, share: float = 0.99) -> "FourierSum":
+    def applies(task: Any) -> bool:
+        return isinstance(task, ModularArithmetic)
+
+    @classmethod
+    def fit(cls, subject: Subject, *, share: float = 0.99) -> "FourierSum":
         """Fits the profiles to the logits, and looks at each circle alone.
 
         Args:
@@ -59,7 +67,7 @@ class FourierSum:
         """
         profiles = wave_profiles(subject.logits)
         power = {k: float((u**2).mean() / 2) for k, u in profiles.items()}
-        total, left = float(_centred(subject.logits).var()), share * sum(power.values())
+        total, left = float(centred(subject.logits).var()), share * sum(power.values())
         chosen = []
         for k in sorted(power, key=lambda k: -power[k]):
             if left <= 0:
@@ -67,7 +75,7 @@ class FourierSum:
             chosen.append(k)
             left -= power[k]
         circles = [_circle(subject, k, power[k] / total) for k in chosen]
-        return FourierSum(subject.p, {k: profiles[k] for k in chosen}, tuple(circles))
+        return cls(subject.size, {k: profiles[k] for k in chosen}, tuple(circles))
 
     @property
     def inputs(self) -> set[int]:
@@ -89,22 +97,19 @@ class FourierSum:
                 return name
         return "Fourier sum"
 
+    @property
+    def parts(self) -> str:
+        waves = ", ".join(str(one.frequency) for one in self.circles)
+        return f"the frequencies {waves}" if waves else "no frequency"
+
     def keep(self, subject: Subject) -> Logits:
-        """The logits if nothing but its waves goes through the network."""
-        return subject.only(self.inputs)
+        return subject.mixed(passing(self.p, self.inputs))
 
     def remove(self, subject: Subject) -> Logits:
-        """The logits if everything but its waves goes through the network."""
-        return subject.without(self.inputs)
+        return subject.mixed(passing(self.p, set(range(1, self.p // 2 + 1)) - self.inputs))
 
     def predict(self) -> Logits:
-        """The logits by the formula alone."""
-        a, b = np.divmod(np.arange(self.p**2), self.p)
-        gaps = (a + b)[:, None] - np.arange(self.p)
-        logits = np.zeros((self.p**2, self.p))
-        for k, u in self.profiles.items():
-            logits += u[(a - b) % self.p, None] * np.cos(2 * np.pi * k / self.p * gaps)
-        return logits.reshape(3 * (self.p,))
+        return sums_of_waves(self.profiles, self.p)
 
 
 def wave_profiles(logits: Logits) -> dict[int, Profile]:
@@ -114,42 +119,47 @@ def wave_profiles(logits: Logits) -> dict[int, Profile]:
     different frequencies are orthogonal, so that each is fitted alone.
     """
     p = len(logits)
-    a, d = np.meshgrid(np.arange(p), np.arange(p), indexing="ij")
-    rows = logits[a, (a - d) % p]  # a, d, c
-    gap = np.arange(p)
-    answers = (2 * a - d)[..., None] - gap
-    by_gap = np.take_along_axis(rows, answers % p, axis=2).mean(0)  # d, a + b - c
-    frequencies = range(1, (p - 1) // 2 + 1)
-    return {k: 2 / p * by_gap @ np.cos(2 * np.pi * k / p * gap) for k in frequencies}
+    by_gap = logits.ravel()[_places(p)].mean(0)  # d, a + b - c
+    turn = 2 * np.pi / p * np.arange(p)
+    return {k: 2 / p * by_gap @ np.cos(k * turn) for k in range(1, (p - 1) // 2 + 1)}
 
 
-def explained(logits: Logits, formula: Logits) -> float:
-    """Share of the variance of logits, about each pair's mean, that a formula explains."""
-    centred = _centred(logits)
-    total = float((centred**2).sum())
-    return 1 - float(((centred - formula) ** 2).sum()) / total if total > 0 else 0.0
+@functools.lru_cache(maxsize=2)
+def _places(p: int) -> Int[np.ndarray, "a difference gap"]:
+    """Where logits are by the first input, its difference to the second, and `a + b - c`."""
+    a, d, gap = np.ogrid[:p, :p, :p]
+    return (a * p + (a - d) % p) * p + (2 * a - d - gap) % p
 
 
-def _centred(logits: Logits) -> Logits:
-    return logits - logits.mean(2, keepdims=True)
+def passing(p: int, frequencies: set[int]) -> Float[np.ndarray, "p p"]:
+    r"""The projection of functions on \(\mathbb{Z}_p\) on constants and waves of frequencies."""
+    rows = [r for k in sorted(frequencies) for r in (2 * k - 1, 2 * k) if r < p]
+    kept = fourier_basis(p)[[0, *rows]]
+    return kept.T @ kept
 
 
 def _circle(subject: Subject, frequency: int, share: float) -> Circle:
-    p, one = subject.p, {frequency: 1.0}
-    alone = subject.only({frequency})
+    p = subject.size
+    turn = 2 * np.pi * frequency / p * np.arange(p)
+    alone = subject.mixed(passing(p, {frequency}))
     double = min(2 * frequency % p, -2 * frequency % p)
-    beside = subject.only({double})
+    beside = _fitted(subject.mixed(passing(p, {double})), frequency, -np.cos(turn))
     return Circle(
         frequency,
         share,
-        clock=_fitted(alone, clock_logits(p, one)),
-        pizza=_fitted(alone, pizza_logits(p, one)),
-        accompanying=double if _fitted(beside, accompanying_pizza_logits(p, one)) >= 0.9 else 0,
+        clock=_fitted(alone, frequency, np.ones(p)),
+        pizza=_fitted(alone, frequency, np.abs(np.cos(turn / 2))),
+        accompanying=double if beside >= 0.9 else 0,
     )
 
 
-def _fitted(logits: Logits, form: Logits) -> float:
-    """Share of the variance that the best multiple of a form explains; 0 if it is negative."""
-    centred = _centred(logits)
-    total, product = float((centred**2).sum()), float((centred * form).sum())
-    return product**2 / (total * float((form**2).sum())) if total > 0 and product > 0 else 0.0
+def _fitted(logits: Logits, frequency: int, form: Profile) -> float:
+    """Share of the variance that waves of this profile explain, times what fits best.
+
+    It is 0 if that is negative.
+    """
+    total, product = float(centred(logits).var()), float(wave_profiles(logits)[frequency] @ form)
+    if total == 0 or product <= 0:
+        return 0.0
+    # The mean square of waves with the profile u is half of the mean of u².
+    return product**2 / (2 * len(form) * total * float(form @ form))

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..spec import SpecError, leaf, shape
 from ..tasks import Signature
-from ..typing import FloatScalar
+from ..typing import AnyArray, FloatScalar
 from ._base import AbstractModel, AbstractNetwork, Tap
 from .activations import relu
 from .initial import pytorch
@@ -27,18 +28,30 @@ class EmbeddedNetwork(AbstractNetwork):
     join: str = shape("sum")
     activation: Callable[[Array], Array] = shape(relu)
 
+    @property
+    def w_in(self) -> Float[AnyArray, "table token neuron"]:
+        """What each token adds to each neuron of the first layer: one table, or one a position."""
+        # Every token times the first matrix, once for all examples, which look up their rows.
+        first = jnp.reshape(self.weights[0], (-1, self.embed.shape[1], self.weights[0].shape[1]))
+        return jnp.stack([jnp.asarray(self.embed) @ part for part in first])
+
+    @property
+    def w_out(self) -> Float[AnyArray, "_fan_in _fan_out"]:
+        """What each neuron of the first layer adds to each of the next, or to each logit."""
+        return self.weights[1] if len(self.weights) > 1 else self.unembed
+
+    def answer(self, vectors: Float[AnyArray, "position embedding"]) -> Float[Array, "output"]:
+        """The logits for embedding vectors in the place of tokens, one for each position."""
+        return dataclasses.replace(self, embed=vectors)(jnp.arange(vectors.shape[0]))
+
     def forward(
         self, x: Int[Array, "position"], tap: Tap, key: PRNGKeyArray | None
     ) -> Float[Array, "output"]:
         del key
-        positions, width = x.shape[0], self.embed.shape[1]
-        # Every token times the first matrix, once for all examples, which look up their rows.
-        parts = positions if self.join == "concatenate" else 1
-        first = jnp.reshape(self.weights[0], (parts, width, -1))
-        tables = [self.embed @ first[i] for i in range(parts)]
-        value = tables[0][x[0]]
+        positions, tables = x.shape[0], self.w_in
+        value = tables[0, x[0]]
         for i in range(1, positions):
-            value = value + tables[i % parts][x[i]]
+            value = value + tables[i % len(tables), x[i]]
         times = positions if self.join == "sum_after" else 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             before = value + times * bias if layer == 0 else linear(value, weight) + bias

@@ -44,6 +44,12 @@ class GroupOperation(AbstractTable):
     def signature(self) -> Signature:
         return self._encoding.signature
 
+    def rows(
+        self, a: Int[np.ndarray, "example"], b: Int[np.ndarray, "example"]
+    ) -> Shaped[np.ndarray, "example position"]:
+        """The inputs that stand for pairs of elements."""
+        return self._encoding.rows(a, b)
+
     def table(self) -> tuple[Shaped[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         _, product, inverse = symmetric(self.degree)
         a, b = np.divmod(np.arange(product.size), len(product))
@@ -52,8 +58,7 @@ class GroupOperation(AbstractTable):
             labels = product[labels, inverse[a]]
         elif self.operation == "a b a":
             labels = product[labels, a]
-        inputs = self._encoding.rows(a, b)
-        return inputs, labels.astype(np.int32)
+        return self.rows(a, b), labels.astype(np.int32)
 
     @property
     def _encoding(self) -> Encoding:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...algebra import sums_of_waves
 from ...spec import SpecError
 from ..activations import relu, sine as sine_activation, square
 from ..factored import FactoredNetwork
@@ -236,13 +237,8 @@ def _turned(
 ) -> np.ndarray:
     """Waves of `a + b - c`, each as strong as the angle between its inputs says."""
     _check_frequencies("logits", p, tuple(amplitudes))
-    a, b = np.divmod(np.arange(p * p), p)
-    gaps = (a + b)[:, None] - np.arange(p)
-    logits = np.zeros((p * p, p))
-    for k, amplitude in amplitudes.items():
-        turn = 2 * np.pi * k / p
-        logits += amplitude * strength(turn * (a - b))[:, None] * np.cos(turn * gaps)
-    return logits.reshape(p, p, p)
+    turn = 2 * np.pi / p * np.arange(p)
+    return sums_of_waves({k: one * strength(k * turn) for k, one in amplitudes.items()}, p)
 
 
 def _interleaved(turns: Float[np.ndarray, "p frequency"]) -> Float[np.ndarray, "axis p"]:

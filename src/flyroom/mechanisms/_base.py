@@ -1,0 +1,44 @@
+import abc
+from typing import Any
+
+from .subject import Logits, Subject
+
+
+class AbstractMechanism(abc.ABC):
+    """An algorithm, fitted to the answers of a network, that may be kept, removed, predicted from.
+
+    What is fitted is fitted to the network's own logits, never to labels, and not again when the
+    mechanism is kept or removed.
+    """
+
+    @staticmethod
+    @abc.abstractmethod
+    def applies(task: Any) -> bool:
+        """Whether networks may do this task so."""
+
+    @classmethod
+    @abc.abstractmethod
+    def fit(cls, subject: Subject) -> "AbstractMechanism":
+        """The mechanism of this kind that comes closest to the subject."""
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> str:
+        """Its name, such as `pizza`."""
+
+    @property
+    @abc.abstractmethod
+    def parts(self) -> str:
+        """What it is made of, such as `the frequencies 2, 7`."""
+
+    @abc.abstractmethod
+    def keep(self, subject: Subject) -> Logits:
+        """The logits if nothing but what it computes with goes through the network."""
+
+    @abc.abstractmethod
+    def remove(self, subject: Subject) -> Logits:
+        """The logits if everything but what it computes with goes through the network."""
+
+    @abc.abstractmethod
+    def predict(self) -> Logits:
+        """The logits by its formula."""

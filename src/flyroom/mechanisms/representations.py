@@ -1,0 +1,170 @@
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ..algebra import irrep, isotypic, partitions
+from ..algebra.representations import Partition
+from ..measures import character_similarity
+from ..tasks import GroupOperation
+from ._base import AbstractMechanism
+from .subject import ROWS, Logits, Subject, centred
+
+KEY = 0.005  # likeness to characters from which on the source counts an irrep
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Representations(AbstractMechanism):
+    r"""Products of permutations by matrices of irreps.
+
+    In a network with neurons, each hears of either factor one entry \(u^\top \rho(a)\,v\) of every
+    irrep that it computes with, and answers are read through those irreps; all between is the
+    network's own. If there is nothing but logits, they are sums of characters
+    \(\sum_\rho A_\rho\,\chi_\rho(a\,b\,c^{-1})\).
+
+    Attributes:
+        degree: how many positions are permuted.
+        similarity: of the logits to the characters of each irrep, the most alike first.
+        shares: of the variance of the logits that each of these irreps makes up.
+        formula: the logits.
+
+    Source: characters: Chughtai et al. 2023, arXiv:2302.03025; single entries: Wu et al. 2024,
+    arXiv:2410.07476.
+    """
+
+    degree: int
+    similarity: Mapping[Partition, float]
+    shares: Mapping[Partition, float]
+    formula: Logits
+
+    @staticmethod
+    def applies(task: Any) -> bool:
+        return isinstance(task, GroupOperation)
+
+    @classmethod
+    def fit(cls, subject: Subject, *, similarity: float = KEY) -> "Representations":
+        """Chooses irreps by their characters, and fits what neurons hear.
+
+        Args:
+            subject: whose logits.
+            similarity: the least that an irrep's characters have to be like the logits.
+        """
+        n = int(subject.task.degree)
+        alike = character_similarity(subject.logits, n).values
+        names = partitions(n)[1:]
+        order = [i for i in np.argsort(-alike) if alike[i] > similarity]
+        own = centred(subject.logits)
+        total = max(float((own**2).sum()), np.finfo(float).tiny)
+        keys = [names[i] for i in order]
+        return cls(
+            n,
+            {names[i]: float(alike[i]) for i in order},
+            {one: float(((own @ isotypic(n, one)) ** 2).sum()) / total for one in keys},
+            _formula(subject, n, keys),
+        )
+
+    @property
+    def kind(self) -> str:
+        return "representations"
+
+    @property
+    def parts(self) -> str:
+        names = ", ".join(map(str, self.similarity))
+        return f"the irreps {names}" if names else "no irrep"
+
+    def keep(self, subject: Subject) -> Logits:
+        return subject.mixed(self._passing(list(self.similarity)))
+
+    def remove(self, subject: Subject) -> Logits:
+        others = [one for one in partitions(self.degree)[1:] if one not in self.similarity]
+        return subject.mixed(self._passing(others))
+
+    def predict(self) -> Logits:
+        return self.formula
+
+    def _passing(self, irreps: list[Partition]) -> Float[np.ndarray, "element element"]:
+        """The projection on constants and what these irreps span."""
+        return _span(self.degree, [(self.degree,), *irreps])
+
+
+def _formula(subject: Subject, n: int, keys: list[Partition]) -> Logits:
+    """What the mechanism says the logits are."""
+    if not keys:
+        return np.zeros_like(subject.logits)
+    heard = _preactivations(subject)
+    if heard is None:
+        return _characters(subject, n, keys)
+    name, values = heard  # by both factors and neuron
+    mean = values.mean((0, 1))
+    one_side = [values.mean(1) - mean, values.mean(0) - mean]
+    left, right = (
+        np.sum([_entries(side, irrep(n, one)) for one in keys], axis=0) for side in one_side
+    )
+    ideal = mean + left[:, None] + right[None]
+    return centred(_patched(subject, name, ideal)) @ _span(n, keys)
+
+
+def _span(n: int, irreps: list[Partition]) -> Float[np.ndarray, "element element"]:
+    """The projection on what the entries of these irreps span."""
+    return np.sum([isotypic(n, one) for one in irreps], axis=0)
+
+
+def _entries(
+    values: Float[np.ndarray, "element neuron"], matrices: Float[np.ndarray, "element d d"]
+) -> Float[np.ndarray, "element neuron"]:
+    """The nearest function of the form of one entry, in some bases, of an irrep."""
+    size, d = matrices.shape[:2]
+    coefficients = d / size * np.einsum("gn,gij->nij", values, matrices)
+    u, s, v = np.linalg.svd(coefficients)
+    nearest = s[:, :1, None] * u[:, :, :1] * v[:, :1]
+    return np.einsum("nij,gij->gn", nearest, matrices)
+
+
+def _characters(subject: Subject, n: int, keys: list[Partition]) -> Logits:
+    """The sum of characters that is nearest to the logits: they are orthogonal."""
+    own, found = centred(subject.logits), np.zeros_like(subject.logits)
+    for one in keys:
+        form = isotypic(n, one)[subject.labels]  # a multiple of the character of a b c⁻¹
+        found += (own * form).sum() / (form**2).sum() * form
+    return found
+
+
+def _preactivations(subject: Subject) -> tuple[str, Float[np.ndarray, "a b neuron"]] | None:
+    """What the first layer of neurons hears of all pairs, and its name; `None` without neurons."""
+    if subject.network is None or subject.reading is None:
+        return None
+    seen = subject.network.activations(jnp.asarray(subject.reading.inputs[0]))
+    name = next((one for one in seen if one.startswith("preactivation")), None)
+    if name is None:
+        return None
+    run = jax.jit(jax.vmap(lambda network, x: network.activations(x)[name].reshape(-1), (None, 0)))
+    inputs, size = subject.reading.inputs, subject.size
+    parts = [run(subject.network, inputs[i : i + ROWS]) for i in range(0, len(inputs), ROWS)]
+    return name, np.concatenate(parts).reshape(size, size, -1).astype(np.float64)
+
+
+def _patched(subject: Subject, name: str, values: Float[np.ndarray, "a b neuron"]) -> Logits:
+    """The logits if neurons hear these values."""
+    network, reading = subject.network, subject.reading
+    assert network is not None
+    assert reading is not None
+
+    @jax.jit
+    def run(network: Any, rows: Any, given: Any) -> Any:
+        def one(x: Any, value: Any) -> Any:
+            return network.patched(x, {name: lambda now: value.reshape(now.shape)})
+
+        return jax.vmap(one)(rows, given)
+
+    size = subject.size
+    given = values.reshape(size**2, -1).astype(np.float32)
+    parts = [
+        run(network, reading.inputs[i : i + ROWS], given[i : i + ROWS])
+        for i in range(0, size**2, ROWS)
+    ]
+    logits = np.concatenate(parts)[:, :size].reshape(size, size, -1).astype(np.float64)
+    return logits[..., subject.order]
