@@ -19,7 +19,7 @@ VERBS = {
     "show": "Print a recipe, a TOML file or the experiment of a store as TOML.",
     "recipes": "List the published set-ups that can be trained by name.",
     "study": "Hold published claims against runs of your own, and report what came of it.",
-    "explain": "Say which algorithm somebody's network runs, and what breaks without it.",
+    "explain": "Say which algorithm a network runs, and what breaks without it.",
     "demo": "Train networks on addition mod 67 until they grok, and report what happened.",
 }
 for verb, words in VERBS.items():
