@@ -201,3 +201,25 @@ def test_what_a_wrong_file_or_modulus_is_told(
         assert code == 2
         assert said in error
         assert said in json.loads(out)["error"]
+
+
+def test_logits_and_stores_are_explained_from_the_shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    np.save(tmp_path / "clock.npy", fr.models.constructed.clock_logits(31, {3: 1.0, 7: 2.0}))
+    code, out, _ = told(capsys, str(tmp_path / "clock.npy"), "--p", "31", "--json")
+    found = json.loads(out.splitlines()[-1])
+    assert (code, found["layout"], found["mechanism"]) == (0, "logits", "clock")
+    assert found["key_frequencies"] == [3, 7]
+    assert found["circularity"] is None  # nothing but logits
+    task = fr.tasks.GroupOperation(degree=3, train_fraction=0.5)
+    experiment = fr.Experiment(task, fr.models.MLP(widths=(8,)), steps=2)
+    store = tmp_path / "x.zarr"
+    fr.train(experiment, store=store, machine=fr.Machine(devices=1, progress=False))
+    code, out, _ = told(capsys, str(store), "--json")
+    found = json.loads(out.splitlines()[-1])
+    assert (code, found["layout"]) == (0, "store, run 0")
+    assert set(found["irreps"]) <= {"(2, 1)", "(1, 1, 1)"}
+    code, _, error = told(capsys, str(store), "--run", "0", "--step", "1")
+    assert code == 2
+    assert "not at 1" in error

@@ -22,7 +22,7 @@ from flyroom.measures import (
 from flyroom.models import constructed
 
 P = 31
-A, B, C = np.ogrid[:P, :P, :P]
+A, B = np.ogrid[:P, :P]
 
 
 def cross_entropy(logits: np.ndarray, among: np.ndarray) -> float:
@@ -88,7 +88,7 @@ def test_margins_of_published_sets():
 
 def test_neurons_of_waves_have_their_frequency_and_noise_has_none():
     turn = 2 * np.pi / P
-    wave = np.maximum(0, np.cos(7 * turn * A[..., 0]) + np.cos(7 * turn * B[..., 0]))
+    wave = np.maximum(0, np.cos(7 * turn * A) + np.cos(7 * turn * B))
     noise = np.random.default_rng(0).normal(size=(P, P))
     found = activation_frequencies(np.stack([wave, noise, np.ones((P, P))], axis=2))
     assert found.frequency.values.tolist() == [7, 0, 0]
@@ -97,8 +97,7 @@ def test_neurons_of_waves_have_their_frequency_and_noise_has_none():
     assert found["share"].values[1] < 5 * 8 / (P**2 - 1)
 
 
-def test_the_runner_up_of_a_clock_and_of_a_pizza():
-    # Near the right answer both fall by the same part, so that they depend on the same.
+def test_the_runner_up_of_a_pizza_depends_on_the_difference_alone():
     assert distance_irrelevance(constructed.pizza_logits(P, {3: 1.0}), logit="runner_up") < 1e-6
     noise = np.random.default_rng(0).normal(size=3 * (P,))
     assert distance_irrelevance(noise, logit="runner_up") == pytest.approx(1, abs=0.05)
@@ -139,11 +138,11 @@ def test_phases_are_doubled_where_they_are_and_not_elsewhere(published):
     assert abs(phase_doubling(net)) < 0.2
 
 
-def curves(loss, accuracy=None, steps=None) -> xr.Dataset:
+def curves(loss, accuracy=None) -> xr.Dataset:
     loss = np.asarray(loss, float)
     accuracy = np.ones_like(loss) if accuracy is None else accuracy
     dims = ("run", "step")
-    steps = np.arange(loss.shape[1]) if steps is None else steps
+    steps = np.arange(loss.shape[1])
     return xr.Dataset(
         {"train_loss": (dims, loss), "train_accuracy": (dims, accuracy)}, {"step": steps}
     )
@@ -172,3 +171,22 @@ def test_oscillations_have_the_energy_of_their_variance():
     np.testing.assert_allclose(found.complexity, (3 / 2) ** 0.5, rtol=0.1)
     with pytest.raises(ValueError, match="64 of the first 100 steps have a record"):
         loss_oscillation(runs, steps=100)
+
+
+@pytest.mark.parametrize("collapsed", [0, 3, 7])
+def test_the_share_of_losses_that_round_to_nothing(collapsed: int):
+    inputs = jnp.asarray([[a, b] for a in range(3) for b in range(3)])
+    labels = jnp.zeros(9, "int32")
+    heights = np.r_[np.full(collapsed, 200.0), np.full(9 - collapsed, 1.0)].reshape(3, 3)
+    # the last row is padding
+    rows = fr.tasks.Examples(inputs, labels, labels, jnp.array([1.0] * 8 + [0.0]))
+    context = fr.training.Context(rows, rows, fr.losses.CrossEntropy())
+
+    class Table(fr.models.AbstractNetwork):
+        heights: jnp.ndarray
+
+        def forward(self, x, tap, key):
+            return jnp.array([1.0, 0.0]) * self.heights[x[0], x[1]]
+
+    found = fr.measures.softmax_collapse(Table(jnp.asarray(heights)), context)
+    assert float(found) == pytest.approx(collapsed / 8)

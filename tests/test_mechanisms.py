@@ -14,6 +14,7 @@ from flyroom.mechanisms.waves import passing, wave_profiles
 from flyroom.models import constructed
 
 P = 31
+QUIET = fr.Machine(devices=1, progress=False)
 
 
 def addition(p: int = P, **values) -> fr.tasks.ModularArithmetic:
@@ -100,6 +101,60 @@ def test_scrambled_weights_have_no_explanation():
     order = np.random.default_rng(0).permutation(15)
     scrambled = dataclasses.replace(network, out=network.out[order])
     assert not explain(scrambled, addition()).holds
+
+
+def group(degree: int = 4) -> fr.tasks.GroupOperation:
+    return fr.tasks.GroupOperation(degree=degree)
+
+
+@pytest.mark.parametrize("partitions", [[(3, 1)], [(2, 1, 1), (1, 1, 1, 1)]])
+def test_irreps_that_were_written_down_are_found(partitions):
+    network = constructed.characters(4, partitions)
+    logits = np.asarray(network.table(jnp.asarray(group().table()[0]))).reshape(3 * (24,))
+    for what in (network, logits, lambda a, b: logits[a, b]):
+        found = explain(what, group())
+        assert found.mechanism == "representations"
+        assert sorted(found.fit.similarity) == sorted(partitions)
+        assert min(found.sufficient, found.necessary, found.predictive) >= 0.99
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_networks_of_groups_that_learned_nothing_have_no_explanation(seed: int):
+    random = np.random.default_rng(seed)
+    task, right = group(), np.eye(24)[fr.algebra.symmetric(4).table]
+    memory = 10 * np.eye(24)[random.integers(24, size=(24, 24))] + random.normal(size=3 * (24,))
+    half = np.where(random.random((24, 24, 1)) < 0.5, 10 * right, memory)
+    written = constructed.characters(4, [(3, 1)])
+    order = random.permutation(written.weights[0].shape[0])
+    scrambled = dataclasses.replace(written, weights=(written.weights[0][order],))
+    model = fr.models.MLP(widths=(64,))
+    untrained = model.init(task.signature, 24, key=jax.random.key(seed))
+    for what in (untrained, memory, half, scrambled):
+        assert explain(what, task).mechanism == "no explanation"
+
+
+def test_a_network_of_a_group_that_remembers_half_has_no_explanation():
+    """Trained until it knows its training pairs and no others."""
+    task = fr.tasks.GroupOperation(degree=4, train_fraction=0.5)
+    experiment = fr.Experiment(task, fr.models.MLP(widths=(128,)), steps=1000)
+    runs = fr.train(experiment, machine=QUIET)
+    assert runs.train_accuracy[0, -1] == 1
+    found = explain(runs)
+    assert 0.5 <= found.accuracy < 0.8
+    assert found.mechanism == "no explanation"
+
+
+def test_runs_are_explained_by_their_own_task(tmp_path):
+    clean = addition(7, train_fraction=0.5)
+    task = fr.tasks.Corrupted(clean, noise=0.1)
+    experiment = fr.Experiment(task, fr.models.MLP(widths=(8,)), steps=2)
+    runs = fr.train(experiment, over={"seed": [0, 1]}, store=tmp_path / "x.zarr", machine=QUIET)
+    ours = explain(runs, run=1).subject.logits
+    np.testing.assert_array_equal(explain(tmp_path / "x.zarr", run=1).subject.logits, ours)
+    np.testing.assert_array_equal(explain(fr.network(runs, 1), clean).subject.logits, ours)
+    assert np.abs(explain(runs).subject.logits - ours).max() > 0
+    with pytest.raises(fr.SpecError, match="got the task SparseParity; allowed: ModularArith"):
+        explain(ours, fr.tasks.SparseParity())
 
 
 @settings(max_examples=20, deadline=None)

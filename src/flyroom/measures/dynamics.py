@@ -1,7 +1,5 @@
 """What a run's loss does on its way."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -114,7 +112,8 @@ def softmax_collapse(network: AbstractNetwork, context: Context) -> Float[Array,
 
     Source: Prieto et al. 2025, arXiv:2501.04697.
     """
-    rows: Any = context.train
+    rows = context.train
     logits = network.table(rows.inputs)
-    right = jnp.take_along_axis(jax.nn.log_softmax(logits), rows.labels[:, None], 1)[:, 0]
+    labels = jnp.asarray(rows.labels)[:, None]
+    right = jnp.take_along_axis(jax.nn.log_softmax(logits), labels, 1)[:, 0]
     return jnp.sum(jnp.where(right == 0, rows.weights, 0)) / jnp.sum(rows.weights)
