@@ -220,6 +220,10 @@ def test_logits_and_stores_are_explained_from_the_shell(
     found = json.loads(out.splitlines()[-1])
     assert (code, found["layout"]) == (0, "store, run 0")
     assert set(found["irreps"]) <= {"(2, 1)", "(1, 1, 1)"}
-    code, _, error = told(capsys, str(store), "--run", "0", "--step", "1")
-    assert code == 2
-    assert "not at 1" in error
+    for words, said in (
+        (["--step", "1"], "not at 1"),
+        (["--run", "9"], "got run 9; allowed: 0 to 0"),
+    ):
+        code, _, error = told(capsys, str(store), *words)
+        assert code == 2
+        assert said in error

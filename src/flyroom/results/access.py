@@ -1,6 +1,7 @@
 """Reading a store: its runs as a dataset, and the networks that were kept."""
 
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,20 @@ def _whole(path: Path, runs: xr.Dataset) -> xr.Dataset:
 
 
 def experiment_of(runs: xr.Dataset, run: int | None = None) -> Experiment:
-    """The experiment of a store, or that of one of its runs. Imports the classes that it names."""
+    """The experiment of a store, or that of one of its runs. Imports the classes that it names.
+
+    Raises:
+        StoreError: there is no run of that number.
+    """
     experiment = spec.from_dict(json.loads(runs.attrs["spec"]))
     if run is None:
         return experiment
     over = json.loads(runs.attrs["over"])
     shape = [len(values) for values in over.values()]
+    if not 0 <= run < (count := math.prod(shape)):
+        raise StoreError(
+            f"{runs.attrs.get('store', 'runs')}: got run {run}; allowed: 0 to {count - 1}."
+        )
     where = np.unravel_index(run, shape)
     point = {
         path: spec.read(experiment, path, values[i])
