@@ -17,20 +17,22 @@ TOKENS = Signature((2,), 7, 5)
 
 @pytest.mark.parametrize("widths", [(6,), (6, 4)])
 @pytest.mark.parametrize("join", ["sum", "sum_after", "concatenate"])
-def test_logits_are_those_of_the_formula(join: str, widths: tuple[int, ...]):
-    model = EmbeddedMLP(width=3, widths=widths, join=join)
+@pytest.mark.parametrize("alike", [True, False])
+def test_logits_are_those_of_the_formula(alike: bool, join: str, widths: tuple[int, ...]):
+    model = EmbeddedMLP(width=3, widths=widths, join=join, shared=alike, bias=alike)
     shapes = jax.eval_shape(lambda: model.init(TOKENS, 5, key=jr.key(0)))
     random = np.random.default_rng(0)
     network: Any = jax.tree.map(lambda w: random.normal(size=w.shape), shapes)
     rows = random.integers(7, size=(9, 2))
-    a, b = network.embed[rows[:, 0]], network.embed[rows[:, 1]]
-    first, bias = network.weights[0], network.biases[0]
+    left, right = (network.embed, network.embed) if alike else network.embed
+    a, b = left[rows[:, 0]], right[rows[:, 1]]
+    first, (bias, *biases) = network.weights[0], network.biases if alike else [0.0] * len(widths)
     value = {
         "sum": lambda: (a + b) @ first + bias,
         "sum_after": lambda: (a @ first + bias) + (b @ first + bias),
         "concatenate": lambda: np.concatenate([a, b], axis=1) @ first + bias,
     }[join]()
-    for weight, bias in zip(network.weights[1:], network.biases[1:], strict=True):
+    for weight, bias in zip(network.weights[1:], biases, strict=True):
         value = np.maximum(value, 0) @ weight + bias
     with jax.enable_x64(True):
         found = jax.jit(lambda n: n.table(jnp.asarray(rows)))(network)
@@ -38,8 +40,10 @@ def test_logits_are_those_of_the_formula(join: str, widths: tuple[int, ...]):
 
 
 @pytest.mark.parametrize("join", ["sum", "sum_after", "concatenate"])
-def test_it_conforms(join: str):
-    fr.testing.check_model(EmbeddedMLP(width=3, widths=(6, 4), join=join), TOKENS, 5)
+@pytest.mark.parametrize("alike", [True, False])
+def test_it_conforms(alike: bool, join: str):
+    model = EmbeddedMLP(width=3, widths=(6, 4), join=join, shared=alike, bias=alike)
+    fr.testing.check_model(model, TOKENS, 5)
 
 
 def test_initial_weights_have_the_spread_of_the_source():
@@ -50,6 +54,13 @@ def test_initial_weights_have_the_spread_of_the_source():
     assert np.std(network.embed) == pytest.approx(128**-0.5, rel=0.05)
     assert np.std(network.unembed) == pytest.approx(256**-0.5, rel=0.05)
     assert np.abs(network.weights[0]).max() == pytest.approx(256**-0.5, rel=0.01)
+    model = fr.recipes.chughtai_s5().model
+    network = model.init(Signature((2,), 120, 120), 120, key=jr.key(0))
+    assert network.embed.shape == (2, 120, 256)
+    assert network.biases == (None,)
+    assert np.std(network.embed) == pytest.approx(256**-0.5, rel=0.05)
+    assert np.std(network.weights[0]) == pytest.approx(512**-0.5, rel=0.05)
+    assert np.std(network.unembed) == pytest.approx(128**-0.5, rel=0.05)
 
 
 def test_real_vectors_are_refused():

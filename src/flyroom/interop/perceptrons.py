@@ -29,27 +29,28 @@ def linear_model(tensors: Tensors, config: Config) -> Built:
             f"Its config calls it a model of type {kind!r}, which these tensors are not; known are "
             f"{', '.join(_JOINS)}."
         )
-    network = _embedded(tensors, embed, layers, _JOINS[kind], tensors["l1.weight"].T)
-    return Built(network, embed)
+    return Built(_embedded(tensors, embed, layers, _JOINS[kind]), embed)
 
 
 def two_embeddings(tensors: Tensors, config: Config) -> Built:
     """The model of the source's type X: each position has an embedding of its own."""
     del config
-    left, right = tensors["embed1.weight"], tensors["embed2.weight"]
-    first = tensors["l1.weight"].T
-    network = _embedded(tensors, *_side_by_side(left, right, first, first, ("l1",)))
-    return Built(network, left, shared=False)
+    both = np.stack([tensors["embed1.weight"], tensors["embed2.weight"]])
+    return Built(_embedded(tensors, both, ("l1",), "sum"), both[0], shared=False)
 
 
 def of_group(tensors: Tensors, config: Config) -> Built:
     """Two embeddings, side by side, and one layer without biases."""
     del config
-    left, right, whole = (tensors[name] for name in ("W_x", "W_y", "W"))
-    alike = {"l1.bias": np.zeros(whole.shape[1], whole.dtype), "unembed.weight": tensors["W_U"].T}
-    parts = whole[: left.shape[1]], whole[left.shape[1] :]
-    network = _embedded(alike, *_side_by_side(left, right, *parts, ("l1",)))
-    return Built(network, left, shared=False)
+    both = np.stack([tensors["W_x"], tensors["W_y"]])
+    network = EmbeddedNetwork(
+        embed=jnp.asarray(both),
+        weights=(jnp.asarray(tensors["W"]),),
+        biases=(None,),
+        unembed=jnp.asarray(tensors["W_U"]),
+        join="concatenate",
+    )
+    return Built(network, both[0], shared=False)
 
 
 def bilinear(tensors: Tensors, config: Config) -> Built:
@@ -65,26 +66,12 @@ def bilinear(tensors: Tensors, config: Config) -> Built:
     return Built(network, left, shared=False)
 
 
-def _side_by_side(
-    left: np.ndarray,
-    right: np.ndarray,
-    into_left: np.ndarray,
-    into_right: np.ndarray,
-    layers: tuple[str, ...],
-) -> tuple[np.ndarray, tuple[str, ...], str, np.ndarray]:
-    """One embedding of both, of which each position's matrix reads its own half."""
-    none = [np.zeros_like(into) for into in (into_left, into_right)]
-    first = np.vstack([into_left, none[1], none[0], into_right])
-    return np.hstack([left, right]), layers, "concatenate", first
-
-
 def _embedded(
-    tensors: Tensors, embed: np.ndarray, layers: tuple[str, ...], join: str, first: np.ndarray
+    tensors: Tensors, embed: np.ndarray, layers: tuple[str, ...], join: str
 ) -> EmbeddedNetwork:
-    deeper = [tensors[f"{layer}.weight"].T for layer in layers[1:]]
     return EmbeddedNetwork(
         embed=jnp.asarray(embed),
-        weights=tuple(jnp.asarray(weight) for weight in (first, *deeper)),
+        weights=tuple(jnp.asarray(tensors[f"{layer}.weight"].T) for layer in layers),
         biases=tuple(jnp.asarray(tensors[f"{layer}.bias"]) for layer in layers),
         unembed=jnp.asarray(tensors["unembed.weight"].T),
         join=join,

@@ -1,5 +1,6 @@
 """Published set-ups, with exact hyperparameters and their source."""
 
+from .chughtai import chughtai_s5 as chughtai_s5
 from .nanda import nanda_demo as nanda_demo, nanda_mod113 as nanda_mod113
 from .pair import (
     pair_five_neurons as pair_five_neurons,
