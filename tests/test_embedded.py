@@ -55,7 +55,7 @@ def test_initial_weights_have_the_spread_of_the_source():
     assert np.std(network.unembed) == pytest.approx(256**-0.5, rel=0.05)
     assert np.abs(network.weights[0]).max() == pytest.approx(256**-0.5, rel=0.01)
     model = fr.recipes.chughtai_s5().model
-    network = model.init(Signature((2,), 120, 120), 120, key=jr.key(0))
+    network: Any = model.init(Signature((2,), 120, 120), 120, key=jr.key(0))
     assert network.embed.shape == (2, 120, 256)
     assert network.biases == (None,)
     assert np.std(network.embed) == pytest.approx(256**-0.5, rel=0.05)
