@@ -2,8 +2,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -11,8 +9,8 @@ from ..algebra import irrep, isotypic, partitions
 from ..algebra.representations import Partition
 from ..measures import character_similarity
 from ..tasks import GroupOperation
-from ._base import AbstractMechanism
-from .subject import ROWS, Logits, Subject, centred
+from ._base import AbstractMechanism, Span
+from .subject import Logits, Subject, centred
 
 KEY = 0.005  # likeness to characters from which on the source counts an irrep
 
@@ -76,41 +74,29 @@ class Representations(AbstractMechanism):
         names = ", ".join(map(str, self.similarity))
         return f"the irreps {names}" if names else "no irrep"
 
-    def keep(self, subject: Subject) -> Logits:
-        return subject.mixed(self._passing(list(self.similarity)))
-
-    def remove(self, subject: Subject) -> Logits:
-        others = [one for one in partitions(self.degree)[1:] if one not in self.similarity]
-        return subject.mixed(self._passing(others))
+    @property
+    def spans(self) -> Mapping[str, Span]:
+        return {str(one): isotypic(self.degree, one) for one in self.similarity}
 
     def predict(self) -> Logits:
         return self.formula
-
-    def _passing(self, irreps: list[Partition]) -> Float[np.ndarray, "element element"]:
-        """The projection on constants and what these irreps span."""
-        return _span(self.degree, [(self.degree,), *irreps])
 
 
 def _formula(subject: Subject, n: int, keys: list[Partition]) -> Logits:
     """What the mechanism says the logits are."""
     if not keys:
         return np.zeros_like(subject.logits)
-    heard = _preactivations(subject)
+    heard = subject.heard
     if heard is None:
         return _characters(subject, n, keys)
-    name, values = heard  # by both factors and neuron
+    values = heard.values.astype(np.float64)  # by both factors and neuron
     mean = values.mean((0, 1))
     one_side = [values.mean(1) - mean, values.mean(0) - mean]
     left, right = (
         np.sum([_entries(side, irrep(n, one)) for one in keys], axis=0) for side in one_side
     )
     ideal = mean + left[:, None] + right[None]
-    return centred(_patched(subject, name, ideal)) @ _span(n, keys)
-
-
-def _span(n: int, irreps: list[Partition]) -> Float[np.ndarray, "element element"]:
-    """The projection on what the entries of these irreps span."""
-    return np.sum([isotypic(n, one) for one in irreps], axis=0)
+    return subject.hearing(ideal) @ np.sum([isotypic(n, one) for one in keys], axis=0)
 
 
 def _entries(
@@ -131,40 +117,3 @@ def _characters(subject: Subject, n: int, keys: list[Partition]) -> Logits:
         form = isotypic(n, one)[subject.labels]  # a multiple of the character of a b c⁻¹
         found += (own * form).sum() / (form**2).sum() * form
     return found
-
-
-def _preactivations(subject: Subject) -> tuple[str, Float[np.ndarray, "a b neuron"]] | None:
-    """What the first layer of neurons hears of all pairs, and its name; `None` without neurons."""
-    if subject.network is None or subject.reading is None:
-        return None
-    seen = subject.network.activations(jnp.asarray(subject.reading.inputs[0]))
-    name = next((one for one in seen if one.startswith("preactivation")), None)
-    if name is None:
-        return None
-    run = jax.jit(jax.vmap(lambda network, x: network.activations(x)[name].reshape(-1), (None, 0)))
-    inputs, size = subject.reading.inputs, subject.size
-    parts = [run(subject.network, inputs[i : i + ROWS]) for i in range(0, len(inputs), ROWS)]
-    return name, np.concatenate(parts).reshape(size, size, -1).astype(np.float64)
-
-
-def _patched(subject: Subject, name: str, values: Float[np.ndarray, "a b neuron"]) -> Logits:
-    """The logits if neurons hear these values."""
-    network, reading = subject.network, subject.reading
-    assert network is not None
-    assert reading is not None
-
-    @jax.jit
-    def run(network: Any, rows: Any, given: Any) -> Any:
-        def one(x: Any, value: Any) -> Any:
-            return network.patched(x, {name: lambda now: value.reshape(now.shape)})
-
-        return jax.vmap(one)(rows, given)
-
-    size = subject.size
-    given = values.reshape(size**2, -1).astype(np.float32)
-    parts = [
-        run(network, reading.inputs[i : i + ROWS], given[i : i + ROWS])
-        for i in range(0, size**2, ROWS)
-    ]
-    logits = np.concatenate(parts)[:, :size].reshape(size, size, -1).astype(np.float64)
-    return logits[..., subject.order]

@@ -1,6 +1,7 @@
 import dataclasses
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,13 @@ LARGEST = 5  # degree of a group: of 720 permutations the logits of all pairs fi
 Logits = Float[np.ndarray, "a b answer"]
 Task = ModularArithmetic | GroupOperation
 Answers = Callable[[np.ndarray, np.ndarray], Any]
+
+
+class Heard(NamedTuple):
+    """What a layer of neurons hears, and the name of that activation."""
+
+    name: str
+    values: Float[np.ndarray, "a b neuron"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,22 +109,52 @@ class Subject:
         """
         if self.network is None or self.reading is None:
             return self.logits @ matrix
-        arrays = {path: np.asarray(x) for path, x in paths(self.network).items()}
-        axes = {path: dims(self.network, path, array.ndim) for path, array in arrays.items()}
-        tables = [path for path, names in axes.items() if "token" in names]
-        if not tables:
-            raise SpecError(
-                f"explain: {type(self.network).__name__} has no array with an axis named `token`, "
-                "so that it cannot be said what enters it. Name the axis, or give the logits."
-            )
-        for path in tables:
-            axis = axes[path].index("token")
-            rows = np.moveaxis(arrays[path].astype(np.float64), axis, 0)
+        arrays = paths(self.network)
+        for path, axis in self._tables.items():
+            rows = np.moveaxis(np.asarray(arrays[path], np.float64), axis, 0).copy()
             for tokens in self.reading.tokens:
                 rows[tokens] = np.tensordot(matrix, rows[tokens], axes=1)
             arrays[path] = np.moveaxis(rows, 0, axis).astype(arrays[path].dtype)
         answers = _answers(rebuild(self.network, arrays), self.reading.inputs, self.size)
         return answers[..., self.order]
+
+    @functools.cached_property
+    def heard(self) -> Heard | None:
+        """What the first layer of neurons hears of all pairs; `None` without neurons."""
+        if self.network is None or self.reading is None:
+            return None
+        seen = self.network.activations(jnp.asarray(self.reading.inputs[0]))
+        name = next((one for one in seen if one.startswith("preactivation")), None)
+        if name is None:
+            return None
+        values = _by_rows(_activation, self.reading.inputs, self.network, name)
+        return Heard(name, values.reshape(self.size, self.size, -1))
+
+    def hearing(self, values: Float[np.ndarray, "a b neuron"]) -> Logits:
+        """The logits, without each pair's mean, if the first layer of neurons hears these values.
+
+        Raises:
+            SpecError: there are no neurons.
+        """
+        if self.heard is None or self.reading is None:
+            raise SpecError("explain: there are no neurons, or the network does not name them.")
+        given = values.reshape(self.size**2, -1).astype(np.float32)
+        rows = {"x": self.reading.inputs, "value": given}
+        logits = _by_rows(_patched, rows, self.network, self.heard.name)
+        return centred(_square(logits, self.size)[..., self.order])
+
+    @functools.cached_property
+    def _tables(self) -> dict[str, int]:
+        """The arrays of the network that have an axis of tokens, and which one that is."""
+        arrays = paths(self.network)
+        axes = {path: dims(self.network, path, array.ndim) for path, array in arrays.items()}
+        found = {path: names.index("token") for path, names in axes.items() if "token" in names}
+        if not found:
+            raise SpecError(
+                f"explain: {type(self.network).__name__} has no array with an axis named `token`, "
+                "so that it cannot be said what enters it. Name the axis, or give the logits."
+            )
+        return found
 
     def _numbered(self) -> "Subject":
         """The same, with a group's elements in our order, if the answers show another one."""
@@ -160,10 +198,38 @@ def _table(network: Any, rows: Any) -> Any:
     return network.table(rows)
 
 
+@functools.partial(jax.jit, static_argnums=2)
+def _activation(network: Any, rows: Any, name: str) -> Any:
+    return jax.vmap(lambda x: network.activations(x)[name].reshape(-1))(rows)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _patched(network: Any, rows: Any, name: str) -> Any:
+    def one(row: Any) -> Any:
+        patch = {name: lambda now: row["value"].reshape(now.shape)}
+        return network.patched(row["x"], patch)
+
+    return jax.vmap(one)(rows)
+
+
+def _by_rows(run: Callable[..., Any], rows: Any, network: Any, *names: str) -> np.ndarray:
+    """What a network makes of many rows, so many at a time that memory does."""
+    count = len(jax.tree.leaves(rows)[0])
+    parts = [
+        np.asarray(run(network, jax.tree.map(lambda x, i=i: x[i : i + ROWS], rows), *names))
+        for i in range(0, count, ROWS)
+    ]
+    return np.concatenate(parts)
+
+
 def _answers(network: Any, inputs: np.ndarray, size: int) -> Logits:
     """The logits of the answers for all pairs."""
-    parts = [np.asarray(_table(network, inputs[i : i + ROWS])) for i in range(0, size**2, ROWS)]
-    return np.concatenate(parts)[:, :size].reshape(size, size, -1).astype(np.float64)
+    return _square(_by_rows(_table, inputs, network), size)
+
+
+def _square(logits: np.ndarray, size: int) -> Logits:
+    """Rows of logits by both inputs; a network may have more classes than there are answers."""
+    return logits[:, :size].reshape(size, size, -1).astype(np.float64)
 
 
 def _checked(logits: np.ndarray, size: int) -> Logits:
@@ -182,8 +248,13 @@ def centred(logits: Logits) -> Logits:
     return logits - logits.mean(2, keepdims=True)
 
 
+def variance(logits: Logits) -> float:
+    """The variance of logits about each pair's mean."""
+    flat = logits.ravel()  # so that no second array of all logits is made
+    return max(float(flat @ flat) / flat.size - float((logits.mean(2) ** 2).mean()), 0.0)
+
+
 def explained(logits: Logits, formula: Logits) -> float:
     """Share of the variance of logits, about each pair's mean, that a formula explains."""
-    own = centred(logits)
-    total = float((own**2).sum())
-    return 1 - float(((own - centred(formula)) ** 2).sum()) / total if total > 0 else 0.0
+    total = variance(logits)
+    return 1 - variance(logits - formula) / total if total > 0 else 0.0

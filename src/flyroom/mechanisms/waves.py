@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from ..algebra import fourier_basis, sums_of_waves
 from ..tasks import ModularArithmetic
-from ._base import AbstractMechanism
-from .subject import Logits, Subject, centred
+from ._base import AbstractMechanism, Span
+from .subject import Logits, Subject, variance
 
 Profile = Float[np.ndarray, "difference"]
 
@@ -67,7 +67,7 @@ class FourierSum(AbstractMechanism):
         """
         profiles = wave_profiles(subject.logits)
         power = {k: float((u**2).mean() / 2) for k, u in profiles.items()}
-        total, left = float(centred(subject.logits).var()), share * sum(power.values())
+        total, left = variance(subject.logits), share * sum(power.values())
         chosen = []
         for k in sorted(power, key=lambda k: -power[k]):
             if left <= 0:
@@ -102,11 +102,9 @@ class FourierSum(AbstractMechanism):
         waves = ", ".join(str(one.frequency) for one in self.circles)
         return f"the frequencies {waves}" if waves else "no frequency"
 
-    def keep(self, subject: Subject) -> Logits:
-        return subject.mixed(passing(self.p, self.inputs))
-
-    def remove(self, subject: Subject) -> Logits:
-        return subject.mixed(passing(self.p, set(range(1, self.p // 2 + 1)) - self.inputs))
+    @property
+    def spans(self) -> Mapping[str, Span]:
+        return {str(k): passing(self.p, {k}) - 1 / self.p for k in sorted(self.inputs)}
 
     def predict(self) -> Logits:
         return sums_of_waves(self.profiles, self.p)
@@ -131,7 +129,7 @@ def _places(p: int) -> Int[np.ndarray, "a difference gap"]:
     return (a * p + (a - d) % p) * p + (2 * a - d - gap) % p
 
 
-def passing(p: int, frequencies: set[int]) -> Float[np.ndarray, "p p"]:
+def passing(p: int, frequencies: set[int]) -> Span:
     r"""The projection of functions on \(\mathbb{Z}_p\) on constants and waves of frequencies."""
     rows = [r for k in sorted(frequencies) for r in (2 * k - 1, 2 * k) if r < p]
     kept = fourier_basis(p)[[0, *rows]]
@@ -158,7 +156,7 @@ def _fitted(logits: Logits, frequency: int, form: Profile) -> float:
 
     It is 0 if that is negative.
     """
-    total, product = float(centred(logits).var()), float(wave_profiles(logits)[frequency] @ form)
+    total, product = variance(logits), float(wave_profiles(logits)[frequency] @ form)
     if total == 0 or product <= 0:
         return 0.0
     # The mean square of waves with the profile u is half of the mean of u².
