@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..algebra import numbering, symmetric
 from ..interop import Checkpoint, Reading
@@ -89,16 +89,19 @@ class Subject:
         """How many elements there are."""
         return len(self.logits)
 
-    def accuracy(self, logits: Logits) -> float:
-        """Share of all pairs that some logits answer rightly.
+    def right(self, logits: Logits) -> Bool[np.ndarray, "a b"]:
+        """Which pairs some logits answer rightly.
 
         The answer has to exceed all others by more than the subject's own logits are rounded: where
         everything was removed, what is left is rounding, and an answer by it is none.
         """
         mine = np.take_along_axis(logits, self.labels[..., None], 2)
         others = np.where(self.labels[..., None] == np.arange(self.size), -np.inf, logits).max(2)
-        least = ROUNDING * np.abs(self.logits).max()
-        return float((mine[..., 0] - others > least).mean())
+        return mine[..., 0] - others > ROUNDING * np.abs(self.logits).max()
+
+    def accuracy(self, logits: Logits) -> float:
+        """Share of all pairs that some logits answer rightly."""
+        return float(self.right(logits).mean())
 
     def mixed(self, matrix: Float[np.ndarray, "element element"]) -> Logits:
         """The logits if in place of each element a mixture of all elements enters the network.
@@ -131,13 +134,9 @@ class Subject:
         return Heard(name, values.reshape(self.size, self.size, -1))
 
     def hearing(self, values: Float[np.ndarray, "a b neuron"]) -> Logits:
-        """The logits, without each pair's mean, if the first layer of neurons hears these values.
-
-        Raises:
-            SpecError: there are no neurons.
-        """
-        if self.heard is None or self.reading is None:
-            raise SpecError("explain: there are no neurons, or the network does not name them.")
+        """The logits, without each pair's mean, if the first layer of neurons hears this."""
+        assert self.heard is not None
+        assert self.reading is not None
         given = values.reshape(self.size**2, -1).astype(np.float32)
         rows = {"x": self.reading.inputs, "value": given}
         logits = _by_rows(_patched, rows, self.network, self.heard.name)

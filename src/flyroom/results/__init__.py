@@ -4,10 +4,10 @@ from . import disk as disk, journal as journal, store as store
 from .access import (
     StoreError as StoreError,
     experiment_of as experiment_of,
-    network as network,
     open as open,
 )
 from .journal import JournalError as JournalError, journal_path as journal_path
+from .kept import Kept as Kept, network as network, networks as networks
 from .labels import paths as paths, rebuild as rebuild
 from .provenance import provenance as provenance
 from .reopen import reopen as reopen

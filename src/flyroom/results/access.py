@@ -11,10 +11,8 @@ import xarray as xr
 import zarr
 
 from .. import spec
-from ..models import AbstractNetwork
-from ..training import Experiment, Program, program_of
+from ..training import Experiment
 from . import journal
-from .labels import paths, rebuild
 from .store import block_arrays, read_schema
 
 _LAZY = 256 * 2**20  # stores above this many bytes are not read through when they are opened
@@ -106,56 +104,3 @@ def experiment_of(runs: xr.Dataset, run: int | None = None) -> Experiment:
         for (path, values), i in zip(over.items(), where, strict=True)
     }
     return spec.replace(experiment, point)
-
-
-def network(runs: xr.Dataset | str | Path, run: int, step: int | None = None) -> AbstractNetwork:
-    """One network as it was kept.
-
-    Args:
-        runs: an opened store, or the path of one.
-        run: the number of the run.
-        step: the age at which it was kept; the last if `None`.
-
-    Raises:
-        StoreError: no weights of this run were kept at that step; the message lists the steps.
-    """
-    runs = runs if isinstance(runs, xr.Dataset) else open(runs)
-    path = Path(runs.attrs["store"])
-    experiment = experiment_of(runs, run)
-    program, _ = program_of(experiment)
-    kept = _kept(path, run)
-    if not kept:
-        raise StoreError(
-            f"{path}: no weights of run {run} were kept. The final ones are by default."
-        )
-    step = max(kept) if step is None else step
-    if step not in kept:
-        steps = ", ".join(map(str, sorted(kept)))
-        raise StoreError(f"{path}: run {run} was kept at steps {steps}, not at {step}.")
-    return as_network(program, kept[step])
-
-
-def as_network(program: Program, row: Any) -> AbstractNetwork:
-    """The network whose arrays a row of a weights table holds."""
-    return rebuild(
-        program.template, {name: np.asarray(row[name]) for name in paths(program.template)}
-    )
-
-
-def _kept(path: Path, run: int) -> dict[int, Any]:
-    """The kept weights of a run, by step, from the journal or from the store."""
-    notes = journal.journal_path(path)
-    if notes.exists():
-        rows = [
-            r for _, t in journal.tables(notes, "weights", live=True) for r in t if r["run"] == run
-        ]
-        return {int(r["step"]): r for r in rows}
-    groups: Any = zarr.open_group(path, mode="r").groups()
-    for name, group in groups:
-        if name.startswith("weights-"):
-            members = np.flatnonzero(group["run"][:] == run)
-            steps = group["step"][:]
-            if len(members):
-                fields = [k for k in group.array_keys() if k not in ("run", "step")]
-                return {int(steps[m]): {k: group[k][int(m)] for k in fields} for m in members}
-    return {}

@@ -1,0 +1,178 @@
+"""What carries a mechanism, what it leaves over, and explanations of many runs at once."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import flyroom as fr
+from flyroom.mechanisms import explain, explain_runs, neurons, remainder
+from flyroom.models import constructed
+
+P = 31
+QUIET = fr.Machine(devices=2, progress=False)
+TASK = fr.tasks.ModularArithmetic(p=P, train_fraction=0.6)
+
+
+def with_noise(count: int = 10) -> fr.models.FactoredNetwork:
+    """Two circles of five neurons, and neurons that hear and say something else."""
+    network = constructed.circles(P, 5, (2, 7))
+    random = np.random.default_rng(0)
+    into = random.normal(size=(P, count)).astype(np.float32)
+    out = 1e-3 * random.normal(size=(count, P)).astype(np.float32)
+    return fr.models.FactoredNetwork(
+        embed=None,
+        into=None,
+        out=None,
+        unembed=None,
+        whole_in=jnp.concatenate([network.w_in, into], axis=1),
+        whole_out=jnp.concatenate([network.w_out, out]),
+    )
+
+
+def test_the_neurons_that_carry_it_are_those_that_were_written_down():
+    found = neurons(explain(with_noise(), TASK))
+    assert list(found.part.values) == ["2"] * 5 + ["7"] * 5 + [""] * 10
+    np.testing.assert_allclose(found.share[:10], 1, atol=1e-6)
+    assert found.attrs["alone"] == 1
+    assert found.attrs["idealised"] == 1
+    assert found.attrs["without"] < 0.1
+
+
+def test_shares_are_those_of_a_transform():
+    values = np.asarray(with_noise().w_in, np.float64)[:, -10:]
+    power = np.abs(np.fft.rfft(values, axis=0)[1:]) ** 2
+    expected = (power / power.sum(0))[[1, 6]].max(0)
+    found = neurons(explain(with_noise(), TASK))
+    np.testing.assert_allclose(found.share[10:], expected, rtol=1e-4)
+
+
+def test_neurons_of_the_published_weights(published):
+    network = fr.interop.read(published / "pair_mod67_mlp.npz")
+    explanation = explain(network, fr.tasks.ModularArithmetic(p=67))
+    found = neurons(explanation, share=0.5)
+    parts, counts = np.unique(found.part, return_counts=True)
+    # Of the twelve that the source counts to frequency 1, one is as much of others.
+    assert dict(zip(parts, counts, strict=True)) == {"": 1, "1": 11, "15": 6, "23": 6}
+    assert found.attrs["alone"] == 1
+    assert found.attrs["idealised"] == pytest.approx(0.977, abs=0.005)
+
+
+def test_neurons_of_a_group_hear_entries_of_irreps():
+    task = fr.tasks.GroupOperation(degree=4)
+    found = neurons(explain(constructed.characters(4, [(3, 1)]), task))
+    assert set(found.part.values) == {"(3, 1)"}
+    assert found.attrs["idealised"] == 1
+
+
+def test_logits_alone_have_no_neurons():
+    with pytest.raises(fr.SpecError, match="neurons: what was explained has none"):
+        neurons(explain(constructed.clock_logits(P, {3: 1.0}), TASK))
+
+
+def left_over(logits: np.ndarray, task: Any = TASK):
+    return remainder(explain(logits, task))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_left_over_is_told_apart(seed: int):
+    random = np.random.default_rng(seed)
+    clock = constructed.clock_logits(P, {3: 5.0, 7: 5.0})
+    noise = random.normal(size=clock.shape)
+    a, b = np.ogrid[:P, :P]
+    learned = (random.random((P, P, 1)) < 0.5) * np.eye(P)[random.integers(P, size=(P, P))]
+    found = left_over(clock + noise)
+    assert found.kind == "noise"
+    assert found.examples == pytest.approx(0, abs=0.2)
+    assert found.structure == pytest.approx(0, abs=0.2)
+    assert left_over(clock + 0.1 * noise + 5 * learned).kind == "memorised examples"
+    other = np.cos(2 * np.pi * 5 / P * (a + 2 * b))[..., None] * np.cos(np.arange(P))
+    assert left_over(clock + 0.1 * noise + other).kind == "structure"
+    assert left_over(clock).kind == "nothing"
+
+
+def test_what_is_left_over_of_a_group_is_told_apart():
+    task, random = fr.tasks.GroupOperation(degree=4), np.random.default_rng(0)
+    written = constructed.characters(4, [(3, 1)])
+    logits = np.asarray(written.table(jnp.asarray(task.table()[0]))).reshape(3 * (24,))
+    size = float(np.std(logits))
+    noise = random.normal(size=logits.shape) * size / 10
+    answers = np.eye(24)[random.integers(24, size=(24, 24))]
+    assert left_over(logits + noise, task).kind == "noise"
+    assert left_over(logits + 5 * size * answers, task).kind == "memorised examples"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Six networks from their first step to where most have grokked; one diverges."""
+    model = fr.models.FactoredMLP(width=24, embed_width=32)
+    experiment = fr.Experiment(
+        TASK,
+        model,
+        optimizer=fr.optim.AdamW(learning_rate=3e-3, weight_decay=1.0, b2=0.98),
+        steps=4000,
+        keep=fr.Schedule(at=(0, 500)),
+    )
+    over = {"optimizer.learning_rate": [3e-3, 1e30], "seed": range(3)}
+    store = tmp_path_factory.mktemp("runs") / "few.zarr"
+    return fr.train(experiment, over=over, store=store, machine=QUIET)
+
+
+def test_every_run_is_explained_as_if_alone(runs):
+    found = explain_runs(runs)
+    assert dict(found.sizes) == {"run": 6}
+    assert list(found.mechanism[3:]) == [""] * 3
+    assert found.accuracy[3:].isnull().all()
+    for run in range(3):
+        alone = explain(runs, run=run)
+        assert (found.mechanism[run], found.parts[run]) == (alone.mechanism, alone.fit.parts)
+        assert found.predictive[run] == alone.predictive
+    assert (found.mechanism[:3] != "no explanation").any()
+
+
+def test_the_birth_of_a_circuit_can_be_watched(runs):
+    found = explain_runs(runs.isel(run=slice(0, 3)), steps=[0, 500, 4000])
+    assert found.predictive.dims == ("run", "step")
+    assert (found.mechanism.sel(step=0) == "no explanation").all()
+    assert (found.predictive.sel(step=0) < found.predictive.sel(step=4000)).all()
+
+
+def test_runs_of_which_none_can_be_explained_are_refused(runs):
+    with pytest.raises(fr.StoreError, match="no weights were kept at the steps"):
+        explain_runs(runs, steps=[77])
+    with pytest.raises(fr.SpecError, match="allowed: ModularArithmetic and GroupOperation"):
+        explain_runs(runs, fr.tasks.SparseParity(n=10, k=2))
+
+
+@pytest.fixture(scope="module")
+def memorising():
+    """Seventy networks that know the pairs they were trained on, and no others."""
+    task = dataclasses.replace(TASK, train_fraction=0.4)
+    experiment = fr.Experiment(task, fr.models.MLP(widths=(64,)), steps=1000)
+    runs = fr.train(experiment, over={"seed": range(70)}, machine=QUIET)
+    assert (runs.train_accuracy[:, -1] > 0.99).mean() > 0.9
+    assert (runs.test_accuracy[:, -1] < 0.5).all()
+    return runs
+
+
+def test_memory_is_what_is_left_over_of_those_that_memorise(memorising):
+    kinds = [remainder(explain(memorising, run=run)).kind for run in range(5)]
+    assert kinds == ["memorised examples"] * 5
+
+
+def test_of_two_hundred_that_follow_no_rule_at_most_one_is_explained(memorising):
+    random = np.random.default_rng(0)
+    model = fr.models.FactoredMLP(width=24, embed_width=32)
+    untrained = [model.init(TASK.signature, P, key=jax.random.key(i)) for i in range(70)]
+    scrambled = []
+    for _ in range(60):
+        kept = constructed.circles(P, 5, (random.choice(15, 3, replace=False) + 1).tolist())
+        assert kept.out is not None
+        scrambled.append(dataclasses.replace(kept, out=kept.out[random.permutation(15)]))
+    held = [explain(network, TASK).holds for network in untrained + scrambled]
+    held += list(explain_runs(memorising).mechanism != "no explanation")
+    assert len(held) == 200
+    assert sum(map(bool, held)) <= 1
