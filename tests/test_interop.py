@@ -220,6 +220,15 @@ def test_logits_and_stores_are_explained_from_the_shell(
     found = json.loads(out.splitlines()[-1])
     assert (code, found["layout"]) == (0, "store, run 0")
     assert set(found["irreps"]) <= {"(2, 1)", "(1, 1, 1)"}
+    assert found["neurons"].endswith(" of 8")
+    assert found["left_over"] in ("noise", "structure", "memorised examples")
+    both = tmp_path / "both.zarr"
+    over = {"optimizer.learning_rate": [1e-3, 1e30]}
+    fr.train(experiment, over=over, store=both, machine=fr.Machine(devices=1, progress=False))
+    code, out, _ = told(capsys, str(both), "--json")
+    rows = json.loads(out.splitlines()[-1])
+    assert [row["mechanism"] for row in rows] == ["no explanation", ""]
+    assert rows[1]["accuracy"] is None
     for words, said in (
         (["--step", "1"], "not at 1"),
         (["--run", "9"], "got run 9; allowed: 0 to 0"),

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 from rich.table import Table
@@ -15,7 +16,7 @@ def explain(
     p: int | None = None,
     group: str | None = None,
     config: Path | None = None,
-    run: int = 0,
+    run: int | None = None,
     step: int | None = None,
     devices: Count = None,
     json: bool = False,
@@ -37,7 +38,7 @@ def explain(
         A JSON file with what the weights do not say; the one beside them of the same name, if
         there is one and none is given.
     run
-        Which run of a store.
+        Which run of a store; all of them, in a line each, if not given and there are several.
     step
         At which step its weights were kept; the last if not given.
     devices
@@ -56,12 +57,10 @@ def explain(
 
     with output.errors(json):
         if file.suffix == ".zarr":
-            told = _of_store(file, run, step)
+            table, told = _of_store(file, run, step)
         else:
             told = _of_file(file, config, _asked(task, p, group))
-        table = Table(show_header=False, box=None)
-        for name, value in told.items():
-            table.add_row(name.replace("_", " "), _words(value))
+            table = _lines(told)
         Console().print(table)
         if json:
             print(dumps(told))
@@ -86,11 +85,33 @@ def _asked(task: str | None, p: int | None, group: str | None) -> Any:
     return GroupOperation(degree=int(found[1]))
 
 
-def _of_store(path: Path, run: int, step: int | None) -> dict[str, Any]:
-    """What is said of a run, by name."""
-    from .. import mechanisms
+def _of_store(path: Path, run: int | None, step: int | None) -> tuple[Table, Any]:
+    """What is said of one run or of all, as people and as programs read it."""
+    from .. import mechanisms, results
 
-    return {"layout": f"store, run {run}", **_told(mechanisms.explain(path, run=run, step=step))}
+    runs = results.open(path)
+    if run is not None or runs.sizes["run"] == 1:
+        one = run or 0
+        found = mechanisms.explain(runs, run=one, step=step)
+        told = {"layout": f"store, run {one}", **_told(found)}
+        return _lines(told), told
+    data = mechanisms.explain_runs(runs, steps=None if step is None else [step])
+    rows = data.squeeze(drop=True).to_dataframe().reset_index().to_dict("records")
+    table = Table(box=None)
+    for name in rows[0]:
+        table.add_column(name, no_wrap=name != "parts")
+    for row in rows:
+        parts = shorten(row["parts"], 40, placeholder=" …")  # what explains nothing has many
+        table.add_row(*(_words(value) for value in {**row, "parts": parts}.values()))
+    return table, [{k: None if v != v else v for k, v in row.items()} for row in rows]
+
+
+def _lines(told: dict[str, Any]) -> Table:
+    """A line for each thing that is said."""
+    table = Table(show_header=False, box=None)
+    for name, value in told.items():
+        table.add_row(name.replace("_", " "), _words(value))
+    return table
 
 
 def _of_file(path: Path, config: Path | None, task: Any) -> dict[str, Any]:
@@ -125,6 +146,8 @@ def _told(explanation: Any) -> dict[str, Any]:
         told["key_frequencies"] = sorted(one.frequency for one in fit.circles)
     else:
         told["irreps"] = {str(one): share for one, share in fit.shares.items()}
+    left = mechanisms.remainder(explanation)
+    heard = mechanisms.neurons(explanation) if subject.heard is not None else None
     return {
         **told,
         "gradient_symmetricity": None,
@@ -134,6 +157,9 @@ def _told(explanation: Any) -> dict[str, Any]:
         "sufficient": explanation.sufficient,
         "necessary": explanation.necessary,
         "predictive": explanation.predictive,
+        "left_over": left.kind,
+        "neurons": None if heard is None else f"{(heard.part != '').sum():d} of {heard.part.size}",
+        "idealised": None if heard is None else heard.attrs["idealised"],
     }
 
 
