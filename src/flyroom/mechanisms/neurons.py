@@ -47,15 +47,19 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
     values = subject.heard.values.astype(np.float64)
     size, count = subject.size, values.shape[2]
     means = values.mean((0, 1))
-    own = values - means
-    total = (own**2).sum((0, 1))
-    parts = [_within(own, span + 1 / size) for span in spans.values()]
-    powers = np.array([(part**2).sum((0, 1)) for part in parts]).reshape(-1, count)
+    total = ((values - means) ** 2).sum((0, 1))
+    bases = [_basis(span) for span in spans.values()]
+    # In products of a basis' functions of either input; means are none of these.
+    inside = [np.einsum("abn,ai,bj->nij", values - means, b, b, optimize=True) for b in bases]
+    powers = np.array([(one**2).sum((1, 2)) for one in inside]).reshape(-1, count)
     shares = np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
     largest = shares.max(0, initial=0.0)
     carries = largest >= share
-    main = shares.argmax(0) if len(parts) else np.zeros(count, int)
-    pure = means + sum((np.where(main == i, part, 0) for i, part in enumerate(parts)), 0 * own)
+    main = shares.argmax(0) if bases else np.zeros(count, int)
+    pure = np.broadcast_to(means, values.shape).copy()
+    for i, (basis, one) in enumerate(zip(bases, inside, strict=True)):
+        mine = carries & (main == i)
+        pure[..., mine] += np.einsum("nij,ai,bj->abn", one[mine], basis, basis, optimize=True)
     every = sum(spans.values(), np.zeros((size, size)))
 
     def worth(heard: np.ndarray, reads: np.ndarray) -> float:
@@ -71,12 +75,12 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
         attrs={
             "alone": worth(np.where(carries, values, means), np.eye(size)),
             "without": worth(np.where(carries, means, values), np.eye(size)),
-            "idealised": worth(np.where(carries, pure, means), every),
+            "idealised": worth(pure, every),
         },
     )
 
 
-def _within(values: np.ndarray, projection: np.ndarray) -> np.ndarray:
-    """What of functions of two elements lies in products of what is projected on."""
-    left = np.tensordot(projection, values, axes=1)
-    return np.tensordot(projection, left, axes=(1, 1)).transpose(1, 0, 2)
+def _basis(span: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of constants and what a projection leaves as it is."""
+    strengths, functions = np.linalg.eigh(span + 1 / len(span))
+    return functions[:, strengths > 0.5]

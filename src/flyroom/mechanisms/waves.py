@@ -11,6 +11,8 @@ from ..tasks import ModularArithmetic
 from ._base import AbstractMechanism, Span
 from .subject import Logits, Subject, variance
 
+ALONE = 12  # how many circles are looked at alone; of what has learned waves there are fewer
+
 Profile = Float[np.ndarray, "difference"]
 
 
@@ -21,7 +23,8 @@ class Circle:
     Attributes:
         frequency: of the answer's waves.
         share: of the variance of the logits that these waves explain.
-        clock: share of the variance of the logits of this circle alone that a clock explains.
+        clock: share of the variance of the logits of this circle alone that a clock explains; not a
+            number if it was not looked at, which only the twelve strongest are.
         pizza: the same of a pizza.
         accompanying: the frequency of a circle whose logits an accompanying pizza explains to 90 %;
             0 if there is none.
@@ -74,7 +77,8 @@ class FourierSum(AbstractMechanism):
                 break
             chosen.append(k)
             left -= power[k]
-        circles = [_circle(subject, k, power[k] / total) for k in chosen]
+        circles = [_circle(subject, k, power[k] / total) for k in chosen[:ALONE]]
+        circles += [Circle(k, power[k] / total, np.nan, np.nan, 0) for k in chosen[ALONE:]]
         return cls(subject.size, {k: profiles[k] for k in chosen}, tuple(circles))
 
     @property
