@@ -119,7 +119,7 @@ class Subject:
                 rows[tokens] = np.tensordot(matrix, rows[tokens], axes=1)
             arrays[path] = np.moveaxis(rows, 0, axis).astype(arrays[path].dtype)
         answers = _answers(rebuild(self.network, arrays), self.reading.inputs, self.size)
-        return answers[..., self.order]
+        return np.take(answers, self.order, axis=2)
 
     @functools.cached_property
     def heard(self) -> Heard | None:
@@ -140,7 +140,7 @@ class Subject:
         given = values.reshape(self.size**2, -1).astype(np.float32)
         rows = {"x": self.reading.inputs, "value": given}
         logits = _by_rows(_patched, rows, self.network, self.heard.name)
-        return centred(_square(logits, self.size)[..., self.order])
+        return centred(np.take(_square(logits, self.size), self.order, axis=2))
 
     @functools.cached_property
     def _tables(self) -> dict[str, int]:

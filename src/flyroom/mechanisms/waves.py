@@ -1,6 +1,6 @@
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from ..tasks import ModularArithmetic
 from ._base import AbstractMechanism, Span
 from .subject import Logits, Subject, variance
 
-ALONE = 12  # how many circles are looked at alone; of what has learned waves there are fewer
+# What computes with waves has few, and they explain much. Nothing else is looked at wave by wave.
+ALONE = 12
+WAVES = 0.5
 
 Profile = Float[np.ndarray, "difference"]
 
@@ -24,7 +26,8 @@ class Circle:
         frequency: of the answer's waves.
         share: of the variance of the logits that these waves explain.
         clock: share of the variance of the logits of this circle alone that a clock explains; not a
-            number if it was not looked at, which only the twelve strongest are.
+            number if it was not looked at, as only the twelve strongest are, where all together
+            explain half.
         pizza: the same of a pizza.
         accompanying: the frequency of a circle whose logits an accompanying pizza explains to 90 %;
             0 if there is none.
@@ -77,8 +80,10 @@ class FourierSum(AbstractMechanism):
                 break
             chosen.append(k)
             left -= power[k]
-        circles = [_circle(subject, k, power[k] / total) for k in chosen[:ALONE]]
-        circles += [Circle(k, power[k] / total, np.nan, np.nan, 0) for k in chosen[ALONE:]]
+        shares = {k: power[k] / total for k in chosen}
+        alone = chosen[:ALONE] if sum(shares.values()) >= WAVES else []
+        circles = [_circle(subject, k, shares[k]) for k in alone]
+        circles += [Circle(k, shares[k], np.nan, np.nan, 0) for k in chosen[len(alone) :]]
         return cls(subject.size, {k: profiles[k] for k in chosen}, tuple(circles))
 
     @property
@@ -114,16 +119,17 @@ class FourierSum(AbstractMechanism):
         return sums_of_waves(self.profiles, self.p)
 
 
-def wave_profiles(logits: Logits) -> dict[int, Profile]:
+def wave_profiles(logits: Logits, frequencies: Iterable[int] | None = None) -> dict[int, Profile]:
     r"""How strong \(\cos\omega_k(a + b - c)\) is in logits at each difference of the inputs.
 
     \(u_k(d) = \frac{2}{p^2} \sum_{a - b = d} \sum_c L_{abc} \cos\omega_k(a + b - c)\): waves of
-    different frequencies are orthogonal, so that each is fitted alone.
+    different frequencies are orthogonal, so that each is fitted alone. All if none are named.
     """
     p = len(logits)
+    wanted = range(1, (p - 1) // 2 + 1) if frequencies is None else frequencies
     by_gap = logits.ravel()[_places(p)].mean(0)  # d, a + b - c
     turn = 2 * np.pi / p * np.arange(p)
-    return {k: 2 / p * by_gap @ np.cos(k * turn) for k in range(1, (p - 1) // 2 + 1)}
+    return {k: 2 / p * by_gap @ np.cos(k * turn) for k in wanted}
 
 
 @functools.lru_cache(maxsize=2)
@@ -160,7 +166,7 @@ def _fitted(logits: Logits, frequency: int, form: Profile) -> float:
 
     It is 0 if that is negative.
     """
-    total, product = variance(logits), float(wave_profiles(logits)[frequency] @ form)
+    total, product = variance(logits), float(wave_profiles(logits, [frequency])[frequency] @ form)
     if total == 0 or product <= 0:
         return 0.0
     # The mean square of waves with the profile u is half of the mean of u².
