@@ -41,6 +41,8 @@ def test_what_was_written_down_is_found(name: str):
     assert found.mechanism == mechanism
     assert sorted(one.frequency for one in found.fit.circles) == frequencies
     assert min(found.sufficient, found.necessary, found.predictive) >= 0.99
+    assert found.verdict.startswith(f"{mechanism.capitalize()}: with nothing but the frequencies")
+    assert "it keeps 100.0% of its right answers" in found.verdict
 
 
 def test_squares_on_circles_are_waves_with_a_profile_of_their_own():
@@ -88,6 +90,7 @@ def test_what_has_learned_nothing_has_no_explanation(seed: int):
         found = explain(what, addition())
         assert found.mechanism == "no explanation"
         assert str(found).startswith("No explanation")
+        assert found.verdict.startswith("No explanation. Of the best that was tried: ")
 
 
 def clocks() -> np.ndarray:

@@ -160,6 +160,7 @@ def _told(explanation: Any) -> dict[str, Any]:
         "left_over": left.kind,
         "neurons": None if heard is None else f"{(heard.part != '').sum():d} of {heard.part.size}",
         "idealised": None if heard is None else heard.attrs["idealised"],
+        "verdict": explanation.verdict,
     }
 
 

@@ -46,6 +46,18 @@ class Explanation:
         """Its name, or `"no explanation"`."""
         return self.fit.kind if self.holds else "no explanation"
 
+    @property
+    def verdict(self) -> str:
+        """What was found, in words that can be checked."""
+        proof = (
+            f"with nothing but {self.fit.parts} entering it keeps {self.sufficient:.1%} of its right "
+            f"answers; without them it loses {self.necessary:.1%} of what it has above chance; and "
+            f"the formula explains {self.predictive:.1%} of the variance of its logits"
+        )
+        if self.holds:
+            return f"{self.mechanism.capitalize()}: {proof}."
+        return f"No explanation. Of the best that was tried: {proof}."
+
     def __str__(self) -> str:
         numbers = (
             f"sufficient {self.sufficient:.3f}, necessary {self.necessary:.3f}, predictive "
