@@ -22,7 +22,7 @@ experiment = fr.spec.replace(
 # Three fifths of the products instead of two, which need a sixth of the steps, on two cores.
 short = {
     "task.train_fraction": 0.6,
-    "steps": 30_000,
+    "steps": 20_000,
     "keep": fr.Schedule(at=tuple(range(500, 15_000, 500))),
 }
 study = Study(

@@ -51,8 +51,8 @@ class Explanation:
         """What was found, in words that can be checked."""
         proof = (
             f"with nothing but {self.fit.parts} entering it keeps {self.sufficient:.1%} of its "
-            f"right answers; without them it loses {self.necessary:.1%} of what it has above chance; and "
-            f"the formula explains {self.predictive:.1%} of the variance of its logits"
+            f"right answers; without them it loses {self.necessary:.1%} of what it has above "
+            f"chance; and the formula explains {self.predictive:.1%} of the variance of its logits"
         )
         if self.holds:
             return f"{self.mechanism.capitalize()}: {proof}."
