@@ -232,7 +232,8 @@ changed(
 )
 def of_all(data):
     found = explained(data)
-    return share([one.holds for one in found], note="; ".join(str(one).rstrip(".") for one in found))
+    note = "; ".join(str(one).rstrip(".") for one in found)
+    return share([one.holds for one in found], note=note)
 
 
 @study.picture("Training (blue) and test accuracy (vermilion), and losses, of all networks.")
