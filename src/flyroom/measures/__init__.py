@@ -51,6 +51,11 @@ from .spectra import (
     pair_neuron_frequencies as pair_neuron_frequencies,
     phase_doubling as phase_doubling,
 )
+from .stages import (
+    circuit_stages as circuit_stages,
+    milestones as milestones,
+    settled_step as settled_step,
+)
 from .survival import (
     censored_data as censored_data,
     median_time as median_time,

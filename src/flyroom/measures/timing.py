@@ -50,7 +50,7 @@ def first_step(
     last = np.max(np.where(seen, step, -np.inf), axis=-1, initial=-np.inf)
     found = held.any(-1)
     side = "at most" if falling else "at least"
-    return _time(
+    return times_of(
         curve,
         np.where(found, first, np.nan),
         np.where(found | np.isneginf(last), np.nan, last),
@@ -139,7 +139,7 @@ def grokking_delay(runs: xr.Dataset, threshold: float = 0.99, *, records: int = 
     """
     began = memorization_step(runs, threshold)
     ended = generalization_step(runs, threshold, records=records)
-    return _time(
+    return times_of(
         runs.test_accuracy,
         ended.values - began.values,
         ended.censored_at.values - began.values,
@@ -188,7 +188,7 @@ _ENDS: dict[int, str] = {
 }
 
 
-def _time(
+def times_of(
     curve: xr.DataArray, values: np.ndarray, censored_at: np.ndarray, **attrs: object
 ) -> xr.DataArray:
     """Times of the runs of a curve."""
