@@ -74,7 +74,7 @@ def test_milestones_are_the_first_steps_beyond_chance_and_with_everything():
     # As fractions of three the guesses are not exact in binary, and still no more than chance.
     guesses = np.full((1, 7), 1 / 3, np.float32)
     thirds = xr.Dataset(
-        {name: (("run", "step"), guesses) for name in ("train_accuracy", "test_accuracy")},
+        dict.fromkeys(("train_accuracy", "test_accuracy"), (("run", "step"), guesses)),
         {"step": STEPS},
     )
     assert milestones(thirds, chance=1 / 3).isnull().all()

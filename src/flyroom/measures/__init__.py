@@ -16,6 +16,14 @@ from .dynamics import (
     loss_spikes as loss_spikes,
     softmax_collapse as softmax_collapse,
 )
+from .geometry import (
+    class_separation as class_separation,
+    local_complexity as local_complexity,
+    principal_components as principal_components,
+    representation_quality as representation_quality,
+    silhouette as silhouette,
+    weight_density as weight_density,
+)
 from .groups import (
     character_similarity as character_similarity,
     coset_concentration as coset_concentration,
@@ -50,6 +58,7 @@ from .spectra import (
     neuron_power_share as neuron_power_share,
     pair_neuron_frequencies as pair_neuron_frequencies,
     phase_doubling as phase_doubling,
+    prominent_frequencies as prominent_frequencies,
 )
 from .stages import (
     circuit_stages as circuit_stages,
@@ -66,6 +75,7 @@ from .symmetry import (
     distance_irrelevance as distance_irrelevance,
     embedding_circles as embedding_circles,
     gradient_symmetricity as gradient_symmetricity,
+    isolated_circles as isolated_circles,
 )
 from .timing import (
     describe_times as describe_times,

@@ -108,6 +108,37 @@ def key_frequencies(
     return [int(frequency) for frequency, count in counted if count >= neurons]
 
 
+def prominent_frequencies(network: Any, *, factor: float = 5.0, share: float = 0.95) -> list[int]:
+    r"""The frequencies that stand out of an embedding, whatever its scale and its directions.
+
+    With \(N_k\) the power of frequency \(k\), over all channels: those with
+    \(N_k > 5\,\mathrm{median}_j N_j\), provided that together they hold 95 % of all power. Unlike
+    `key_frequencies` the rule asks for no neuron that is a wave, so that embeddings have an answer.
+
+    Args:
+        network: a network that reads tokens, or a table of tokens, such as an embedding.
+        factor: times the median, above which a frequency stands out.
+        share: of all power, without the mean over tokens, that these have to hold together.
+
+    Returns:
+        Frequencies from 1 to `p // 2`, increasing; none if what stands out is not nearly all.
+
+    Example:
+        >>> turn = 2 * np.pi / 67 * np.arange(67)
+        >>> noise = 0.1 * np.random.default_rng(0).normal(size=(67, 2))
+        >>> prominent_frequencies(np.stack([np.cos(9 * turn), np.sin(5 * turn)], axis=1) + noise)
+        [5, 9]
+
+    Source: ours.
+    """
+    power = neuron_power(network).sum("neuron").values
+    # Of pure waves the median is rounding, above which other rounding must not stand out.
+    found = power > max(factor * np.median(power), 1e-12 * power.max())
+    if power[found].sum() < share * power.sum():
+        return []
+    return [int(k) for k in np.flatnonzero(found) + 1]
+
+
 def pair_neuron_frequencies(network: Any, *, peak: float = 10.0) -> xr.DataArray:
     r"""The frequency of each neuron by the rule that S2's pictures were made with.
 

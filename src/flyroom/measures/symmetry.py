@@ -124,6 +124,48 @@ def embedding_circles(embedding: Float[np.ndarray, "token channel"]) -> xr.Datas
     )
 
 
+def isolated_circles(
+    embedding: Float[np.ndarray, "token channel"], count: int
+) -> Float[np.ndarray, "circle token channel"]:
+    r"""The embeddings in which only two principal components, one circle, are left.
+
+    Components \(2l\) and \(2l + 1\), from \(l = 0\), around the mean, which stays. Give them to a
+    network in place of its embedding to see what it answers with one circle. Circles of the same
+    size share their components: there is no telling which of them is left.
+
+    Args:
+        embedding: the vector of each token.
+        count: how many circles, from the largest.
+
+    Raises:
+        ValueError: there are not two components for each.
+
+    Returns:
+        One embedding for each circle, in float64.
+
+    Example:
+        >>> turns = 2 * np.pi / 31 * np.outer(np.arange(31), [3, 5])
+        >>> both = np.concatenate([np.cos(turns) * [2, 1], np.sin(turns) * [2, 1]], axis=1)
+        >>> large, small = isolated_circles(both, 2)
+        >>> bool(
+        ...     np.allclose(large, both * [1, 0, 1, 0]) and np.allclose(small, both * [0, 1, 0, 1])
+        ... )
+        True
+
+    Source: Zhong et al. 2023, arXiv:2306.17844.
+    """
+    table = np.asarray(embedding, np.float64)
+    if not 1 <= count <= min(table.shape) // 2:
+        raise ValueError(
+            f"isolated_circles: got count={count}; allowed: 1 to {min(table.shape) // 2} for an "
+            f"embedding of shape {table.shape}."
+        )
+    mean = table.mean(0)
+    left, sizes, directions = np.linalg.svd(table - mean, full_matrices=False)
+    pairs = [slice(2 * circle, 2 * circle + 2) for circle in range(count)]
+    return np.stack([mean + (left * sizes)[:, two] @ directions[two] for two in pairs])
+
+
 def distance_irrelevance(logits: Float[np.ndarray, "p p p"], *, logit: str = "right") -> float:
     r"""How little the right logit depends on the difference of the inputs: near 0 for a pizza.
 
