@@ -29,11 +29,24 @@ from .groups import (
     coset_concentration as coset_concentration,
     irrep_shares as irrep_shares,
 )
+from .landscape import (
+    commutator_defect as commutator_defect,
+    kernel_alignment as kernel_alignment,
+    local_learning_coefficient as local_learning_coefficient,
+    sharpness as sharpness,
+    tangent_kernel as tangent_kernel,
+)
 from .logits import (
     activation_frequencies as activation_frequencies,
     excluded_loss as excluded_loss,
     logit_periodicity as logit_periodicity,
     restricted_loss as restricted_loss,
+)
+from .margins import (
+    group_norm as group_norm,
+    largest_quadratic_margin as largest_quadratic_margin,
+    normalized_margin as normalized_margin,
+    output_margins as output_margins,
 )
 from .norms import spectral_norm as spectral_norm
 from .phases import (
