@@ -178,8 +178,8 @@ def local_learning_coefficient(
     dynamics that are tied to the weights \(w^*\): \(\Delta w = -\tfrac{\varepsilon}{2}\big(n\beta
     \nabla L + \gamma (w - w^*)\big) + \mathcal{N}(0, \varepsilon)\). It is near
     \(\lambda\) only where \(n\beta\) times the curvature \(h\) is far above \(\gamma\), chains are
-    long, and steps are far below \(4 / (n\beta h + \gamma)\), towards which it grows without bound. A
-    negative one says that \(w^*\) is no minimum.
+    long, and steps are far below \(4 / (n\beta h + \gamma)\), towards which it grows without bound.
+    A negative one says that \(w^*\) is no minimum.
 
     Args:
         loss: the mean over rows, of weights and rows.
