@@ -63,6 +63,16 @@ def test_initial_weights_have_the_spread_of_the_source():
     assert np.std(network.unembed) == pytest.approx(128**-0.5, rel=0.05)
 
 
+def test_normal_weights_and_no_biases_begin_in_float32():
+    with jax.enable_x64(True):
+        network = EmbeddedMLP(width=3, widths=(6, 4), initial="normal").init(
+            TOKENS, 5, key=jr.key(0)
+        )
+    assert {x.dtype for x in jax.tree.leaves(network)} == {np.dtype(np.float32)}
+    for bias in network.biases:
+        np.testing.assert_array_equal(bias, 0)
+
+
 def test_real_vectors_are_refused():
     with pytest.raises(fr.SpecError, match="EmbeddedMLP reads tokens; the task gives real vectors"):
         EmbeddedMLP().init(Signature((2,), None, 2), 2, key=jr.key(0))

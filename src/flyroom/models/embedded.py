@@ -119,7 +119,7 @@ class EmbeddedMLP(AbstractModel):
         def bias(key: PRNGKeyArray, size: int, fan_in: int) -> Array | None:
             if not self.bias:
                 return None
-            return jnp.zeros(size) if normal else scale * pytorch(key, (size,), fan_in)
+            return jnp.zeros(size, jnp.float32) if normal else scale * pytorch(key, (size,), fan_in)
 
         pairs = list(itertools.pairwise(fans))
         spread = 1 / self.width if normal else 2 / self.widths[0]
