@@ -107,7 +107,7 @@ def test_what_is_left_over_of_a_group_is_told_apart():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Six networks from their first step to where most have grokked; one diverges."""
+    """Three networks from their first step to where some have grokked, and three that diverge."""
     model = fr.models.FactoredMLP(width=24, embed_width=32)
     experiment = fr.Experiment(
         TASK,

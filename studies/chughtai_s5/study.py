@@ -19,7 +19,7 @@ Network = fr.models.EmbeddedNetwork
 experiment = fr.spec.replace(
     fr.recipes.chughtai_s5(), {"schedule": fr.Schedule(per_octave=8, every=2000)}
 )
-# Three fifths of the products instead of two, which need a sixth of the steps, on two cores.
+# Three fifths of the products instead of two, which need fewer steps, for two cores.
 short = {
     "task.train_fraction": 0.6,
     "steps": 20_000,
