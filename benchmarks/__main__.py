@@ -1,15 +1,21 @@
 """`python -m benchmarks`: both sides in turn, each in a process of its own, and one table.
 
 Every comparison alternates ours and theirs in one go, and reports medians and the ratio of them.
+Where a step is mostly matrix products, the machine's rate on them is measured in the same rounds,
+because it drifts; the share of it is a ratio of medians too.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from .machine import DEVICE_FLAGS
 
 HERE = Path(__file__).parent
 PAIR, TORCH = HERE / "reference" / "jax_pair_mod67.py", HERE / "reference" / "torch_mlp.py"
@@ -52,11 +58,25 @@ COMPARISONS: dict[str, tuple[list[str], list[str]]] = {
     "quadratic MLP vs its loop without test pass": (["quadratic"], loop("quadratic", 200, *ALONE)),
 }
 
+# GFLOP of the products that one step of one network needs, a multiplication and an addition
+# counting two. The transformer's are those of its folded matrices (LOG.md has the count); the
+# others' first layers are looked up, and their last is multiplied three times.
+GFLOP = {
+    "plain_mlp": 3 * 2 * 3830 * 512 * 113 / 1e9,
+    "nanda": 3.17,
+    "quadratic": 3 * 2 * 4704 * 500 * 97 / 1e9,
+}
 
-def run(command: list[str]) -> dict[str, Any]:
+
+def run(command: list[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The JSON line that a command ends with."""
     done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=True, cwd=HERE.parent
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=HERE.parent,
+        env=environment,
     )
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -64,13 +84,24 @@ def run(command: list[str]) -> dict[str, Any]:
 def compare(name: str, rounds: int) -> str:
     """One row of the table."""
     ours_command, theirs_command = COMPARISONS[name]
-    ours, theirs = [], []
+    ours, theirs, machine = [], [], []
+    gflop = GFLOP.get(ours_command[0])
     for _ in range(rounds):
+        if gflop:
+            machine.append(_squares())
         ours.append(run(["-m", "benchmarks.ours", *ours_command]))
         theirs.append(run(theirs_command))
     us, them = (statistics.median(_rate(r) for r in side) for side in (ours, theirs))
     loss = f"{ours[-1]['train_loss']:.2e} / {theirs[-1]['train_loss']:.2e}"
-    return f"| {name} | {us:,.0f} | {them:,.0f} | {us / them:.1f}x | {loss} |"
+    share = f"{us * gflop / statistics.median(machine):.0%}" if gflop else "–"
+    return f"| {name} | {us:,.0f} | {them:,.0f} | {us / them:.1f}x | {share} | {loss} |"
+
+
+def _squares() -> float:
+    """GFLOP/s of products of 1,024-squares on two devices, as our side trains on."""
+    environment = os.environ | {"XLA_FLAGS": DEVICE_FLAGS, "JAX_PLATFORMS": "cpu"}
+    result = run([str(HERE / "machine.py"), "--part", "squares"], environment)
+    return result["squares"]["float32"]["square_1024"]["median"]
 
 
 def _rate(result: dict[str, Any]) -> float:
@@ -86,8 +117,8 @@ def main() -> None:
     parser.add_argument("--match", default="", help="compare only what has this in its name")
     given = parser.parse_args()
     if given.only != "ours":
-        print("| case | ours, model-steps/s | theirs | ratio | train loss, ours / theirs |")
-        print("| --- | ---: | ---: | ---: | --- |")
+        print("| case | ours, model-steps/s | theirs | ratio | of 1,024-squares | losses |")
+        print("| --- | ---: | ---: | ---: | ---: | --- |")
         for name in (n for n in COMPARISONS if given.match in n):
             print(compare(name, given.rounds), flush=True)
     if given.only != "compare":

@@ -127,7 +127,9 @@ def devices(
 
 
 def measure_part(part: str) -> dict[str, dict[str, dict[str, float]]]:
-    """Measures one part in this process, for both number types."""
+    """Measures one part in this process, for both number types; `squares` in float32 alone."""
+    if part == "squares":
+        return {"float32": {"square_1024": devices(WORKLOADS["square_1024"], "float32")}}
     jax.config.update("jax_enable_x64", True)
     types = ("float32", "float64")
     if part == "both_cores":
@@ -151,7 +153,7 @@ def in_own_process(part: str, xla_flags: str) -> dict[str, dict[str, dict[str, f
 def main() -> None:
     """Measures everything, or one part, and prints one JSON line."""
     parser = argparse.ArgumentParser(description="Matrix-multiplication ceiling in GFLOP/s.")
-    parser.add_argument("--part", choices=("both_cores", "devices"))
+    parser.add_argument("--part", choices=("both_cores", "devices", "squares"))
     part = parser.parse_args().part
     if part:
         print(json.dumps({part: measure_part(part)}))

@@ -2,7 +2,13 @@
 
 from .claim import Answer as Answer, Claim as Claim, Finding as Finding, Verdict as Verdict
 from .find import find as find, load as load, load_statements as load_statements
-from .pictures import arrows as arrows, curves as curves, stacks as stacks
+from .pictures import (
+    arrows as arrows,
+    clouds as clouds,
+    curves as curves,
+    lines as lines,
+    stacks as stacks,
+)
 from .replication import write_replication as write_replication
 from .report import machine as machine, write_report as write_report
 from .run import Outcome as Outcome, finished as finished, judge as judge, run as run

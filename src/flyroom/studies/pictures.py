@@ -141,6 +141,51 @@ def stacks(panels: Mapping[str, Mapping[str, Mapping[str, Number]]]) -> Figure |
     return figure
 
 
+@styled
+def clouds(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure | SubFigure:
+    """Points of the plane, coloured by what they belong to.
+
+    Args:
+        panels: by title, an array with a point in each row, and the class of each, from 0.
+
+    Example:
+        >>> points = np.random.default_rng(0).normal(size=(40, 2))
+        >>> figure = clouds({"epoch 1": (points, np.arange(40) % 4)})
+    """
+    figure = canvas(None, 0.4 + 2.1 * len(panels), 2.4)
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, (points, classes)) in zip(grid, panels.items(), strict=True):
+        colors = np.array(FREQUENCIES)[classes % len(FREQUENCIES)]
+        axes.scatter(*points.T, c=colors, s=5, linewidths=0, rasterized=True)
+        axes.set(title=title, xticks=[], yticks=[])
+    return figure
+
+
+@styled
+def lines(series: Mapping[str, xr.DataArray], *, log: bool = False) -> Figure | SubFigure:
+    """Curves over one axis of their own, each with its name.
+
+    Args:
+        series: by name, values over one dimension with a coordinate.
+        log: whether values are on a logarithmic axis.
+
+    Example:
+        >>> places = np.linspace(-1, 1, 9)
+        >>> figure = lines({"a": xr.DataArray(places**2, {"weight": places}, ("weight",), "y")})
+    """
+    figure = canvas(None, 6.4, 2.9)
+    axes = figure.subplots()
+    for number, (name, values) in enumerate(series.items()):
+        color = FREQUENCIES[number % len(FREQUENCIES)]
+        axes.plot(values[values.dims[0]], values, color=color, label=name)
+    first = next(iter(series.values()))
+    axes.set(xlabel=str(first.dims[0]), ylabel=first.attrs.get("long_name", first.name))
+    if log:
+        axes.set_yscale("log")
+    figure.legend(loc="outside right upper", labelcolor=INK)
+    return figure
+
+
 def _color(name: str, line: int) -> str:
     side = {"train": TRAIN, "test": TEST}
     return side.get(name.partition("_")[0], FREQUENCIES[line % len(FREQUENCIES)])
