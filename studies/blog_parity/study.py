@@ -201,7 +201,7 @@ def figure_2(data):
 @study.picture("How densely one run's first-layer weights lie, as in Figure 3 of the source.")
 def figure_3(data):
     store, run = data["seeds"].attrs["store"], int(data["seeds"].run[0])
-    return lines({f"epoch {e}": density(store, run, e) for e in DENSITIES}, log=True)
+    return lines({f"epoch {e}": density(store, run, e) for e in DENSITIES}, lowest=0.01)
 
 
 @study.picture(

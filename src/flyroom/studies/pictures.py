@@ -162,12 +162,14 @@ def clouds(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure | SubF
 
 
 @styled
-def lines(series: Mapping[str, xr.DataArray], *, log: bool = False) -> Figure | SubFigure:
+def lines(
+    series: Mapping[str, xr.DataArray], *, lowest: float | None = None
+) -> Figure | SubFigure:
     """Curves over one axis of their own, each with its name.
 
     Args:
         series: by name, values over one dimension with a coordinate.
-        log: whether values are on a logarithmic axis.
+        lowest: where a logarithmic axis of values begins; a linear one if `None`.
 
     Example:
         >>> places = np.linspace(-1, 1, 9)
@@ -180,8 +182,9 @@ def lines(series: Mapping[str, xr.DataArray], *, log: bool = False) -> Figure | 
         axes.plot(values[values.dims[0]], values, color=color, label=name)
     first = next(iter(series.values()))
     axes.set(xlabel=str(first.dims[0]), ylabel=first.attrs.get("long_name", first.name))
-    if log:
+    if lowest is not None:
         axes.set_yscale("log")
+        axes.set_ylim(bottom=lowest)
     figure.legend(loc="outside right upper", labelcolor=INK)
     return figure
 
