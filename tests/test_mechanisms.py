@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import flyroom as fr
-from flyroom.mechanisms import FourierSum, Subject, explain
+from flyroom.mechanisms import FourierSum, Pairs, explain
 from flyroom.mechanisms.waves import passing, wave_profiles
 from flyroom.models import constructed
 
@@ -156,7 +156,7 @@ def test_runs_are_explained_by_their_own_task(tmp_path):
     np.testing.assert_array_equal(explain(tmp_path / "x.zarr", run=1).subject.logits, ours)
     np.testing.assert_array_equal(explain(fr.network(runs, 1), clean).subject.logits, ours)
     assert np.abs(explain(runs).subject.logits - ours).max() > 0
-    with pytest.raises(fr.SpecError, match="got the task SparseParity; allowed: ModularArith"):
+    with pytest.raises(fr.SpecError, match="got ndarray; allowed: of a parity a network"):
         explain(ours, fr.tasks.SparseParity())
 
 
@@ -175,7 +175,7 @@ def test_profiles_of_waves_are_their_amplitudes(amplitudes, seed):
 
 def test_a_formula_is_the_projection_of_the_logits():
     logits = np.random.default_rng(0).normal(size=(P, P, P))
-    fit = FourierSum.fit(Subject.of(logits, addition()), share=1.0)
+    fit = FourierSum.fit(Pairs.of(logits, addition()), share=1.0)
     left = logits - logits.mean(2, keepdims=True) - fit.predict()
     assert abs((left * fit.predict()).sum()) < 1e-6
     for u in wave_profiles(left).values():
@@ -183,7 +183,7 @@ def test_a_formula_is_the_projection_of_the_logits():
 
 
 def test_waves_that_enter_are_those_of_the_tables():
-    subject = Subject.of(constructed.circles(P, 5, (2, 5)), addition())
+    subject = Pairs.of(constructed.circles(P, 5, (2, 5)), addition())
     every = set(range(1, P // 2 + 1))
     for kept in ({2, 5}, every - {7}):
         found = subject.mixed(passing(P, kept))
@@ -195,7 +195,7 @@ def test_what_is_kept_out_of_the_input_is_not_kept_out_of_the_answers():
     network = fresh(fr.models.FactoredMLP(width=8, embed_width=16), 0)
     assert isinstance(network, fr.models.FactoredNetwork)
     assert network.unembed is None  # the answers go through the embedding as well
-    nothing = Subject.of(network, addition()).mixed(passing(P, set()))
+    nothing = Pairs.of(network, addition()).mixed(passing(P, set()))
     np.testing.assert_allclose(nothing, np.broadcast_to(nothing[:1, :1], nothing.shape), atol=1e-5)
     assert nothing[0, 0].std() > 1e-3
 
@@ -205,7 +205,7 @@ def test_transformers_that_read_an_equals_sign_are_explained_too():
     network = fr.models.Transformer(width=16, heads=2, neurons=32).init(
         task.signature, P, key=jax.random.key(0)
     )
-    subject = Subject.of(network, task)
+    subject = Pairs.of(network, task)
     x = jnp.array([3, 9, P])
     np.testing.assert_allclose(subject.logits[3, 9], network(x), atol=1e-5)
 

@@ -9,7 +9,7 @@ import pytest
 
 import flyroom as fr
 from flyroom import studies
-from flyroom.mechanisms import Subject, explain
+from flyroom.mechanisms import Pairs, explain
 from flyroom.models import EmbeddedNetwork, constructed
 
 ROOT = Path(__file__).resolve().parents[1] / "studies"
@@ -25,7 +25,7 @@ def test_without_a_frequency_there_are_the_others():
     task = fr.tasks.ModularArithmetic(p=67)
     found = explain(constructed.circles(67, 5, (4, 7, 26)), task)
     accuracy, ratio = module("pair_mechanism").without_one(found.subject, found.fit.spans["7"])
-    others = Subject.of(constructed.circles(67, 5, (4, 26)), task)
+    others = Pairs.of(constructed.circles(67, 5, (4, 26)), task)
     assert accuracy == pytest.approx(others.accuracy(others.logits), abs=0.01)
     assert ratio > 1
 

@@ -116,7 +116,7 @@ def sign_first(data):
     runs = grokked(data["seeds"])
     own = fr.experiment_of(runs)
     for run, step, network in fr.results.networks(runs, own.keep.at):
-        logits = fr.mechanisms.Subject.of(network, own.task).logits
+        logits = fr.mechanisms.Pairs.of(network, own.task).logits
         alike = fr.measures.character_similarity(logits, DEGREE).values
         if alike.max() >= 0.05 and step < first.get(run, (np.inf, True))[0]:
             first[run] = (step, bool(alike.argmax() == len(alike) - 1))  # the sign comes last

@@ -8,7 +8,7 @@ import scipy.special
 import scipy.stats
 
 import flyroom as fr
-from flyroom.mechanisms import Subject
+from flyroom.mechanisms import Pairs
 from flyroom.studies import Finding, Study, Sweep, mean, median, share
 
 PAIR = 'Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?", PAIR'
@@ -193,7 +193,7 @@ def spaced(data):
     return share(even)
 
 
-def without_one(subject: Subject, span: np.ndarray) -> tuple[float, float]:
+def without_one(subject: Pairs, span: np.ndarray) -> tuple[float, float]:
     """Accuracy without a frequency, and how much larger the loss over all pairs is."""
     losses, logits = [], [subject.logits, subject.mixed(np.eye(P) - span)]
     for one in logits:

@@ -107,10 +107,11 @@ def _of_store(path: Path, run: int | None, step: int | None) -> tuple[Table, Any
 
 
 def _lines(told: dict[str, Any]) -> Table:
-    """A line for each thing that is said."""
+    """A line for each thing that there is to say."""
     table = Table(show_header=False, box=None)
     for name, value in told.items():
-        table.add_row(name.replace("_", " "), _words(value))
+        if value is not None:
+            table.add_row(name.replace("_", " "), _words(value))
     return table
 
 
@@ -139,13 +140,9 @@ def _told(explanation: Any) -> dict[str, Any]:
     """An explanation by name; what may be measured besides is `None`."""
     from .. import measures, mechanisms
 
-    fit, subject = explanation.fit, explanation.subject
-    told: dict[str, Any] = {"accuracy": explanation.accuracy}
-    waves = isinstance(fit, mechanisms.FourierSum)
-    if waves:
-        told["key_frequencies"] = sorted(one.frequency for one in fit.circles)
-    else:
-        told["irreps"] = {str(one): share for one, share in fit.shares.items()}
+    subject = explanation.subject
+    told: dict[str, Any] = {"accuracy": explanation.accuracy, **explanation.fit.found}
+    waves = "key_frequencies" in told
     left = mechanisms.remainder(explanation)
     heard = mechanisms.neurons(explanation) if subject.heard is not None else None
     return {
@@ -166,8 +163,6 @@ def _told(explanation: Any) -> dict[str, Any]:
 
 def _words(value: object) -> str:
     """A value as people read it."""
-    if value is None:
-        return "–"
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, dict):

@@ -1,10 +1,13 @@
 """What a network has learned, and the proof of it."""
 
-from ._base import AbstractMechanism as AbstractMechanism
+from ._base import AbstractMechanism as AbstractMechanism, AbstractSpans as AbstractSpans
+from ._subject import AbstractSubject as AbstractSubject
 from .explain import Explanation as Explanation, explain as explain
 from .neurons import neurons as neurons
+from .pairs import Pairs as Pairs
+from .parity import Parity as Parity
 from .remainder import Remainder as Remainder, remainder as remainder
 from .representations import Representations as Representations
 from .runs import explain_runs as explain_runs
-from .subject import Subject as Subject
+from .strings import Strings as Strings
 from .waves import Circle as Circle, FourierSum as FourierSum

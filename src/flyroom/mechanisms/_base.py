@@ -1,13 +1,15 @@
 import abc
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from .subject import Logits, Subject
+from ._subject import AbstractSubject, Answers
+from .pairs import Logits, Pairs
 
 Span = Float[np.ndarray, "element element"]
+Heard = Float[np.ndarray, "question neuron"]
 
 
 class AbstractMechanism(abc.ABC):
@@ -17,6 +19,8 @@ class AbstractMechanism(abc.ABC):
     mechanism is kept or removed.
     """
 
+    subject: ClassVar[type[AbstractSubject]]  # what is asked of networks that may compute so
+
     @staticmethod
     @abc.abstractmethod
     def applies(task: Any) -> bool:
@@ -24,7 +28,7 @@ class AbstractMechanism(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def fit(cls, subject: Subject) -> "AbstractMechanism":
+    def fit(cls, subject: Any) -> "AbstractMechanism":
         """The mechanism of this kind that comes closest to the subject."""
 
     @property
@@ -39,23 +43,70 @@ class AbstractMechanism(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def found(self) -> Mapping[str, Any]:
+        """The same as plain data, by name, such as `key_frequencies`."""
+
+    @property
+    @abc.abstractmethod
+    def names(self) -> Sequence[str]:
+        """What its parts are called."""
+
+    @abc.abstractmethod
+    def predict(self) -> Answers:
+        """The logits by its formula."""
+
+    @abc.abstractmethod
+    def keep(self, subject: Any) -> Answers:
+        """The logits if nothing but what it computes with goes through the network."""
+
+    @abc.abstractmethod
+    def remove(self, subject: Any) -> Answers:
+        """The logits if everything but what it computes with goes through the network."""
+
+    @abc.abstractmethod
+    def component(self, subject: Any, name: str) -> Heard:
+        """What neurons hear of one part; those of all parts are orthogonal, and to constants."""
+
+    @abc.abstractmethod
+    def read(self, logits: Answers) -> Answers:
+        """Logits as they are if answers are read through its parts alone."""
+
+
+class AbstractSpans(AbstractMechanism):
+    """A mechanism that computes with some functions of an element, for each of its parts."""
+
+    subject = Pairs
+
+    @property
+    @abc.abstractmethod
     def spans(self) -> Mapping[str, Span]:
         """For each part the projection of functions of an element on those that it computes with.
 
         They are orthogonal to each other and to constants.
         """
 
-    @abc.abstractmethod
-    def predict(self) -> Logits:
-        """The logits by its formula."""
+    @property
+    def names(self) -> Sequence[str]:
+        return list(self.spans)
 
-    def keep(self, subject: Subject) -> Logits:
-        """The logits if nothing but what it computes with goes through the network."""
+    def keep(self, subject: Pairs) -> Logits:
         return subject.mixed(self._every(subject.size) + 1 / subject.size)
 
-    def remove(self, subject: Subject) -> Logits:
-        """The logits if everything but what it computes with goes through the network."""
+    def remove(self, subject: Pairs) -> Logits:
         return subject.mixed(np.eye(subject.size) - self._every(subject.size))
+
+    def component(self, subject: Pairs, name: str) -> Heard:
+        assert subject.heard is not None
+        heard, span = subject.heard.values.astype(np.float64), self.spans[name]
+        size = len(span)
+        strengths, functions = np.linalg.eigh(span + 1 / size)
+        basis = functions[:, strengths > 0.5]  # of constants and what the projection leaves
+        square = (heard - heard.mean(0)).reshape(size, size, -1)
+        inside = np.einsum("abn,ai,bj->nij", square, basis, basis, optimize=True)
+        return np.einsum("nij,ai,bj->abn", inside, basis, basis, optimize=True).reshape(heard.shape)
+
+    def read(self, logits: Logits) -> Logits:
+        return logits @ self._every(len(logits))
 
     def _every(self, size: int) -> Span:
         return sum(self.spans.values(), np.zeros((size, size)))

@@ -8,11 +8,12 @@ from .. import results
 from ..spec import SpecError
 from ..tasks import AbstractTask, Corrupted
 from ._base import AbstractMechanism
+from ._subject import AbstractSubject
+from .parity import Parity
 from .representations import Representations
-from .subject import Subject, explained
 from .waves import FourierSum
 
-MECHANISMS: tuple[type[AbstractMechanism], ...] = (FourierSum, Representations)
+MECHANISMS: tuple[type[AbstractMechanism], ...] = (FourierSum, Representations, Parity)
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
 
 
@@ -23,13 +24,13 @@ class Explanation:
     Attributes:
         subject: what was explained.
         fit: the mechanism, fitted to the network's own logits.
-        accuracy: of the network, over all pairs.
+        accuracy: of the network, over all pairs, or many strings of bits.
         sufficient: its accuracy if nothing but the mechanism's parts enter, as a share of its own.
         necessary: the share of its accuracy above chance that is lost if these do not enter.
         predictive: the share of the variance of its logits that the formula explains.
     """
 
-    subject: Subject
+    subject: Any
     fit: Any
     accuracy: float
     sufficient: float
@@ -79,9 +80,9 @@ def explain(
     Args:
         what: results or the path of a store; or a network, one that somebody published
             (`fr.interop.read`), its logits for all pairs, or a function of two arrays of elements
-            that gives them.
-        task: addition modulo `p` or products of permutations, as the network reads it; that of the
-            results if `None`.
+            that gives them; of a parity a network or a function of its inputs.
+        task: addition modulo `p`, products of permutations or a parity, as the network reads it;
+            that of the results if `None`.
         run: which run of results.
         step: at which step its weights were kept; the last if `None`.
 
@@ -104,18 +105,17 @@ def explain(
     fitting = [kind for kind in MECHANISMS if kind.applies(task)]
     if not fitting:
         raise SpecError(
-            f"explain: got the task {type(task).__name__}; allowed: ModularArithmetic and "
-            "GroupOperation, whose mechanisms are known here."
+            f"explain: got the task {type(task).__name__}; allowed: ModularArithmetic, "
+            "GroupOperation and SparseParity, whose mechanisms are known here."
         )
-    asked: Any = task
-    subject = Subject.of(what, asked)
+    subject = fitting[0].subject.of(what, task)
     tried = [_proven(subject, kind.fit(subject)) for kind in fitting]
     return max(tried, key=lambda one: min(one.sufficient, one.necessary, one.predictive))
 
 
-def _proven(subject: Subject, fit: AbstractMechanism) -> Explanation:
+def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:
     """A mechanism with its three numbers."""
-    accuracy, chance = subject.accuracy(subject.logits), 1 / subject.size
+    accuracy, chance = subject.accuracy(subject.logits), subject.chance
     kept, removed = (subject.accuracy(one(subject)) for one in (fit.keep, fit.remove))
     lost = (accuracy - removed) / (accuracy - chance) if accuracy > chance else 0.0
     return Explanation(
@@ -124,5 +124,5 @@ def _proven(subject: Subject, fit: AbstractMechanism) -> Explanation:
         accuracy,
         sufficient=min(kept / accuracy, 1.0) if accuracy > 0 else 0.0,
         necessary=min(max(lost, 0.0), 1.0),
-        predictive=explained(subject.logits, fit.predict()),
+        predictive=subject.explained(fit.predict()),
     )

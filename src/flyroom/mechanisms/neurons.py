@@ -10,8 +10,8 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
 
     A neuron's share in a part (a frequency, an irrep) is that share of the variance of what it
     hears, over all pairs, that lies in products of constants and that part's functions of either
-    input. It belongs to the part of its largest share, and carries the mechanism if that is large
-    enough.
+    input; of a parity, that it hears of the bits that matter. It belongs to the part of its largest
+    share, and carries the mechanism if that is large enough.
 
     Three accuracies, each as a share of the network's own, say what that is worth: `alone`, if all
     other neurons hear their means; `without`, if those that carry it do; and `idealised`, if each
@@ -38,49 +38,39 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
 
     Source: shares: Nanda et al. 2023, arXiv:2301.05217, of what neurons say.
     """
-    subject, spans = explanation.subject, explanation.fit.spans
+    subject, fit = explanation.subject, explanation.fit
     if subject.heard is None:
         raise SpecError(
             "neurons: what was explained has none, or does not name what they hear: give a network "
             "with an activation whose name begins with `preactivation`."
         )
     values = subject.heard.values.astype(np.float64)
-    size, count = subject.size, values.shape[2]
-    means = values.mean((0, 1))
-    total = ((values - means) ** 2).sum((0, 1))
-    bases = [_basis(span) for span in spans.values()]
-    # In products of a basis' functions of either input; means are none of these.
-    inside = [np.einsum("abn,ai,bj->nij", values - means, b, b, optimize=True) for b in bases]
-    powers = np.array([(one**2).sum((1, 2)) for one in inside]).reshape(-1, count)
-    shares = np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
-    largest = shares.max(0, initial=0.0)
-    carries = largest >= share
-    main = shares.argmax(0) if bases else np.zeros(count, int)
+    means, count = values.mean(0), values.shape[1]
+    total = ((values - means) ** 2).sum(0)
+    largest, main = np.zeros(count), np.full(count, -1)
     pure = np.broadcast_to(means, values.shape).copy()
-    for i, (basis, one) in enumerate(zip(bases, inside, strict=True)):
-        mine = carries & (main == i)
-        pure[..., mine] += np.einsum("nij,ai,bj->abn", one[mine], basis, basis, optimize=True)
-    every = sum(spans.values(), np.zeros((size, size)))
+    for part, name in enumerate(fit.names):
+        inside = fit.component(subject, name)
+        found = np.divide((inside**2).sum(0), total, out=np.zeros(count), where=total > 0)
+        mine = found > largest
+        largest, main = np.where(mine, found, largest), np.where(mine, part, main)
+        pure[:, mine] = means[mine] + inside[:, mine]
+    carries = largest >= share
+    pure = np.where(carries, pure, means)
 
-    def worth(heard: np.ndarray, reads: np.ndarray) -> float:
-        accuracy = subject.accuracy(subject.hearing(heard) @ reads)
+    def worth(logits: np.ndarray) -> float:
+        accuracy = subject.accuracy(logits)
         return min(accuracy / explanation.accuracy, 1.0) if explanation.accuracy > 0 else 0.0
 
-    names = np.array([*spans, ""])
+    names = np.array([*fit.names, ""])
     return xr.Dataset(
         {
-            "part": ("neuron", names[np.where(carries, main, len(spans))]),
+            "part": ("neuron", names[np.where(carries, main, -1)]),
             "share": ("neuron", largest, {"units": "1"}),
         },
         attrs={
-            "alone": worth(np.where(carries, values, means), np.eye(size)),
-            "without": worth(np.where(carries, means, values), np.eye(size)),
-            "idealised": worth(pure, every),
+            "alone": worth(subject.hearing(np.where(carries, values, means))),
+            "without": worth(subject.hearing(np.where(carries, means, values))),
+            "idealised": worth(fit.read(subject.hearing(pure))),
         },
     )
-
-
-def _basis(span: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of constants and what a projection leaves as it is."""
-    strengths, functions = np.linalg.eigh(span + 1 / len(span))
-    return functions[:, strengths > 0.5]

@@ -1,15 +1,10 @@
 import dataclasses
 
-import numpy as np
 import scipy.stats
-from jaxtyping import Float
 
-from .. import algebra
-from ..tasks import GroupOperation
 from .explain import Explanation
-from .subject import Subject, centred
 
-ANSWERS = 0.05  # share of pairs from which on what is left over counts as a memory of them
+ANSWERS = 0.05  # share of questions from which on what is left over counts as a memory of them
 HEAVY = 3.0  # excess kurtosis: that of a Laplace distribution; a normal one has 0
 
 
@@ -19,7 +14,7 @@ class Remainder:
 
     Attributes:
         share: of the variance of the logits.
-        answers: share of all pairs that are answered rightly, but not by the mechanism's formula.
+        answers: share of all questions answered rightly, but not by the mechanism's formula.
         examples: its excess kurtosis, which is large if few logits hold most of it.
         structure: that of its coefficients in the waves, or irreps, of both inputs and answer.
     """
@@ -55,20 +50,9 @@ def remainder(explanation: Explanation) -> Remainder:
     """
     subject = explanation.subject
     formula = explanation.fit.predict()
-    left = centred(subject.logits - formula)
-    basis = _basis(subject)
-    waves = left
-    for _ in range(3):  # each turn transforms the first axis, and puts it last
-        waves = np.tensordot(waves, basis, axes=(0, 1))
-    examples, structure = (float(scipy.stats.kurtosis(x.ravel())) for x in (left, waves))
+    left = subject.centred(subject.logits - formula)
+    examples, structure = (
+        float(scipy.stats.kurtosis(x.ravel())) for x in (left, subject.waves(left))
+    )
     by_it = subject.right(subject.logits) & ~subject.right(formula)
     return Remainder(1 - explanation.predictive, float(by_it.mean()), examples, structure)
-
-
-def _basis(subject: Subject) -> Float[np.ndarray, "function element"]:
-    """An orthonormal basis of the functions of an element, in which the task is simple."""
-    if not isinstance(subject.task, GroupOperation):
-        return algebra.fourier_basis(subject.size)
-    n, size = subject.task.degree, subject.size
-    entries = [algebra.irrep(n, one).reshape(size, -1) for one in algebra.partitions(n)]
-    return np.concatenate([e.T * e.shape[1] ** 0.25 / size**0.5 for e in entries])

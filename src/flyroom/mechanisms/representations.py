@@ -9,14 +9,14 @@ from ..algebra import irrep, isotypic, partitions
 from ..algebra.representations import Partition
 from ..measures import character_similarity
 from ..tasks import GroupOperation
-from ._base import AbstractMechanism, Span
-from .subject import Logits, Subject, centred
+from ._base import AbstractSpans, Span
+from .pairs import Logits, Pairs, centred
 
 KEY = 0.005  # likeness to characters from which on the source counts an irrep
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Representations(AbstractMechanism):
+class Representations(AbstractSpans):
     r"""Products of permutations by matrices of irreps.
 
     In a network with neurons, each hears of either factor one entry \(u^\top \rho(a)\,v\) of every
@@ -44,7 +44,7 @@ class Representations(AbstractMechanism):
         return isinstance(task, GroupOperation)
 
     @classmethod
-    def fit(cls, subject: Subject, *, similarity: float = KEY) -> "Representations":
+    def fit(cls, subject: Pairs, *, similarity: float = KEY) -> "Representations":
         """Chooses irreps by their characters, and fits what neurons hear.
 
         Args:
@@ -75,6 +75,10 @@ class Representations(AbstractMechanism):
         return f"the irreps {names}" if names else "no irrep"
 
     @property
+    def found(self) -> Mapping[str, Any]:
+        return {"irreps": {str(one): share for one, share in self.shares.items()}}
+
+    @property
     def spans(self) -> Mapping[str, Span]:
         return {str(one): isotypic(self.degree, one) for one in self.similarity}
 
@@ -82,21 +86,24 @@ class Representations(AbstractMechanism):
         return self.formula
 
 
-def _formula(subject: Subject, n: int, keys: list[Partition]) -> Logits:
+def _formula(subject: Pairs, n: int, keys: list[Partition]) -> Logits:
     """What the mechanism says the logits are."""
     if not keys:
         return np.zeros_like(subject.logits)
     heard = subject.heard
     if heard is None:
         return _characters(subject, n, keys)
-    values = heard.values.astype(np.float64)  # by both factors and neuron
+    size = subject.size
+    values = heard.values.astype(np.float64).reshape(size, size, -1)  # by both factors and neuron
     mean = values.mean((0, 1))
     one_side = [values.mean(1) - mean, values.mean(0) - mean]
     left, right = (
         np.sum([_entries(side, irrep(n, one)) for one in keys], axis=0) for side in one_side
     )
     ideal = mean + left[:, None] + right[None]
-    return subject.hearing(ideal) @ np.sum([isotypic(n, one) for one in keys], axis=0)
+    return subject.hearing(ideal.reshape(size**2, -1)) @ np.sum(
+        [isotypic(n, one) for one in keys], axis=0
+    )
 
 
 def _entries(
@@ -110,7 +117,7 @@ def _entries(
     return np.einsum("nij,gij->gn", nearest, matrices)
 
 
-def _characters(subject: Subject, n: int, keys: list[Partition]) -> Logits:
+def _characters(subject: Pairs, n: int, keys: list[Partition]) -> Logits:
     """The sum of characters that is nearest to the logits: they are orthogonal."""
     own, found = centred(subject.logits), np.zeros_like(subject.logits)
     for one in keys:

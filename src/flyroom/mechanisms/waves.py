@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from ..algebra import fourier_basis, sums_of_waves
 from ..tasks import ModularArithmetic
-from ._base import AbstractMechanism, Span
-from .subject import Logits, Subject, variance
+from ._base import AbstractSpans, Span
+from .pairs import Logits, Pairs, variance
 
 # What computes with waves has few, and they explain much. Nothing else is looked at wave by wave.
 ALONE = 12
@@ -41,7 +41,7 @@ class Circle:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class FourierSum(AbstractMechanism):
+class FourierSum(AbstractSpans):
     r"""Addition by waves: \(\sum_k u_k(a - b) \cos\omega_k(a + b - c)\).
 
     A clock's \(u_k\) is constant, a pizza's \(|\cos\tfrac{\omega_k(a - b)}{2}|\).
@@ -64,7 +64,7 @@ class FourierSum(AbstractMechanism):
         return isinstance(task, ModularArithmetic)
 
     @classmethod
-    def fit(cls, subject: Subject, *, share: float = 0.99) -> "FourierSum":
+    def fit(cls, subject: Pairs, *, share: float = 0.99) -> "FourierSum":
         """Fits the profiles to the logits, and looks at each circle alone.
 
         Args:
@@ -112,6 +112,10 @@ class FourierSum(AbstractMechanism):
         return f"the frequencies {waves}" if waves else "no frequency"
 
     @property
+    def found(self) -> Mapping[str, Any]:
+        return {"key_frequencies": sorted(one.frequency for one in self.circles)}
+
+    @property
     def spans(self) -> Mapping[str, Span]:
         return {str(k): passing(self.p, {k}) - 1 / self.p for k in sorted(self.inputs)}
 
@@ -146,7 +150,7 @@ def passing(p: int, frequencies: set[int]) -> Span:
     return kept.T @ kept
 
 
-def _circle(subject: Subject, frequency: int, share: float) -> Circle:
+def _circle(subject: Pairs, frequency: int, share: float) -> Circle:
     p = subject.size
     turn = 2 * np.pi * frequency / p * np.arange(p)
     alone = subject.mixed(passing(p, {frequency}))

@@ -162,9 +162,7 @@ def clouds(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure | SubF
 
 
 @styled
-def lines(
-    series: Mapping[str, xr.DataArray], *, lowest: float | None = None
-) -> Figure | SubFigure:
+def lines(series: Mapping[str, xr.DataArray], *, lowest: float | None = None) -> Figure | SubFigure:
     """Curves over one axis of their own, each with its name.
 
     Args:

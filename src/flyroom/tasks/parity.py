@@ -3,7 +3,7 @@ import dataclasses
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt64
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped, UInt64
 
 from ..spec import SpecError, host, shape
 from ..typing import AnyArray
@@ -63,9 +63,12 @@ class SparseParity(AbstractTask):
         """Distinct random examples: the first `train_count` to train on, the others to test."""
         words = _distinct_words(self.n, self.train_count + self.test_count, seed)
         rows = (words[:, None] >> np.arange(self.n, dtype=np.uint64)) & np.uint64(1)
-        inputs, labels = _encoded(rows.astype(np.int32), self.k, self.encoding)
         cut = self.train_count
-        return Split(examples(inputs[:cut], labels[:cut]), examples(inputs[cut:], labels[cut:]))
+        return Split(self.examples(rows[:cut]), self.examples(rows[cut:]))
+
+    def examples(self, ones: Shaped[np.ndarray, "example bit"]) -> Examples:
+        """Strings of zeros and ones as a network reads them, and their labels."""
+        return examples(*_encoded(ones.astype(np.int32), self.k, self.encoding))
 
     @property
     def stream(self) -> Stream | None:

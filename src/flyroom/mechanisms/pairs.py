@@ -1,39 +1,29 @@
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, Shaped
 
-from ..algebra import numbering, symmetric
+from ..algebra import fourier_basis, irrep, numbering, partitions, symmetric
 from ..interop import Checkpoint, Reading
 from ..models import AbstractNetwork
 from ..results.labels import dims, paths, rebuild
 from ..spec import SpecError
 from ..tasks import GroupOperation, ModularArithmetic
+from ._subject import AbstractSubject, by_rows, table
 
-ROWS = 4096  # pairs that go through a network at once
-ROUNDING = 1e-6  # of the largest logit: what float32 does not tell from nothing
 LARGEST = 5  # degree of a group: of 720 permutations the logits of all pairs fill 3 GB
 
 Logits = Float[np.ndarray, "a b answer"]
 Task = ModularArithmetic | GroupOperation
-Answers = Callable[[np.ndarray, np.ndarray], Any]
-
-
-class Heard(NamedTuple):
-    """What a layer of neurons hears, and the name of that activation."""
-
-    name: str
-    values: Float[np.ndarray, "a b neuron"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Subject:
-    """What is to be explained: the answers to all pairs of elements, and a way to intervene.
+class Pairs(AbstractSubject):
+    """The answers of a network to all pairs of elements, and a way to change what enters it.
 
     Attributes:
         task: what the pairs are asked for.
@@ -52,8 +42,8 @@ class Subject:
     order: Int[np.ndarray, "element"]
 
     @staticmethod
-    def of(what: Any, task: Task) -> "Subject":
-        """The subject that a network is, or logits for all pairs.
+    def of(what: Any, task: Any) -> "Pairs":
+        """What a network answers to all pairs, or logits that do.
 
         Args:
             what: a network that reads what the task writes, one that somebody published, a function
@@ -77,11 +67,11 @@ class Subject:
             logits = np.asarray(given, np.float64)
             if callable(what) and logits.shape == (size**2, size):
                 logits = logits.reshape(size, size, size)
-            return Subject(task, _checked(logits, size), labels, None, None, order)
+            return Pairs(task, _checked(logits, size), labels, None, None, order)
         # Untied, so that what is changed in what enters is not changed in the answers as well.
         network = jax.tree.map(jnp.asarray, network).untied()
         logits = _checked(_answers(network, reading.inputs, size), size)
-        found = Subject(task, logits, labels, network, reading, order)
+        found = Pairs(task, logits, labels, network, reading, order)
         return found._numbered() if isinstance(what, Checkpoint) else found
 
     @property
@@ -89,19 +79,27 @@ class Subject:
         """How many elements there are."""
         return len(self.logits)
 
-    def right(self, logits: Logits) -> Bool[np.ndarray, "a b"]:
-        """Which pairs some logits answer rightly.
+    @property
+    def chance(self) -> float:
+        return 1 / self.size
 
-        The answer has to exceed all others by more than the subject's own logits are rounded: where
-        everything was removed, what is left is rounding, and an answer by it is none.
-        """
+    def margins(self, logits: Logits) -> Float[np.ndarray, "a b"]:
         mine = np.take_along_axis(logits, self.labels[..., None], 2)
         others = np.where(self.labels[..., None] == np.arange(self.size), -np.inf, logits).max(2)
-        return mine[..., 0] - others > ROUNDING * np.abs(self.logits).max()
+        return mine[..., 0] - others
 
-    def accuracy(self, logits: Logits) -> float:
-        """Share of all pairs that some logits answer rightly."""
-        return float(self.right(logits).mean())
+    def centred(self, logits: Logits) -> Logits:
+        return centred(logits)
+
+    def variance(self, logits: Logits) -> float:
+        return variance(logits)
+
+    def waves(self, logits: Logits) -> Float[np.ndarray, "left right answer"]:
+        """Coefficients in the waves, or entries of irreps, of both inputs and answer."""
+        basis = _basis(self)
+        for _ in range(3):  # each turn transforms the first axis, and puts it last
+            logits = np.tensordot(logits, basis, axes=(0, 1))
+        return logits
 
     def mixed(self, matrix: Float[np.ndarray, "element element"]) -> Logits:
         """The logits if in place of each element a mixture of all elements enters the network.
@@ -121,25 +119,12 @@ class Subject:
         answers = _answers(rebuild(self.network, arrays), self.reading.inputs, self.size)
         return np.take(answers, self.order, axis=2)
 
-    @functools.cached_property
-    def heard(self) -> Heard | None:
-        """What the first layer of neurons hears of all pairs; `None` without neurons."""
-        if self.network is None or self.reading is None:
-            return None
-        seen = self.network.activations(jnp.asarray(self.reading.inputs[0]))
-        name = next((one for one in seen if one.startswith("preactivation")), None)
-        if name is None:
-            return None
-        values = _by_rows(_activation, self.reading.inputs, self.network, name)
-        return Heard(name, values.reshape(self.size, self.size, -1))
+    @property
+    def inputs(self) -> Shaped[np.ndarray, "pair *token"] | None:
+        return None if self.reading is None else self.reading.inputs
 
-    def hearing(self, values: Float[np.ndarray, "a b neuron"]) -> Logits:
-        """The logits, without each pair's mean, if the first layer of neurons hears this."""
-        assert self.heard is not None
-        assert self.reading is not None
-        given = values.reshape(self.size**2, -1).astype(np.float32)
-        rows = {"x": self.reading.inputs, "value": given}
-        logits = _by_rows(_patched, rows, self.network, self.heard.name)
+    def hearing(self, values: Float[np.ndarray, "pair neuron"]) -> Logits:
+        logits = self.told(values)
         return centred(np.take(_square(logits, self.size), self.order, axis=2))
 
     @functools.cached_property
@@ -155,7 +140,7 @@ class Subject:
             )
         return found
 
-    def _numbered(self) -> "Subject":
+    def _numbered(self) -> "Pairs":
         """The same, with a group's elements in our order, if the answers show another one."""
         if isinstance(self.task, ModularArithmetic) or self.accuracy(self.logits) >= 0.5:
             return self
@@ -191,39 +176,9 @@ def _labels(task: Task) -> Int[np.ndarray, "a b"]:
     return np.add.outer(np.arange(task.p), np.arange(task.p)) % task.p
 
 
-@jax.jit
-def _table(network: Any, rows: Any) -> Any:
-    # The network is an argument, so that its versions share one program.
-    return network.table(rows)
-
-
-@functools.partial(jax.jit, static_argnums=2)
-def _activation(network: Any, rows: Any, name: str) -> Any:
-    return jax.vmap(lambda x: network.activations(x)[name].reshape(-1))(rows)
-
-
-@functools.partial(jax.jit, static_argnums=2)
-def _patched(network: Any, rows: Any, name: str) -> Any:
-    def one(row: Any) -> Any:
-        patch = {name: lambda now: row["value"].reshape(now.shape)}
-        return network.patched(row["x"], patch)
-
-    return jax.vmap(one)(rows)
-
-
-def _by_rows(run: Callable[..., Any], rows: Any, network: Any, *names: str) -> np.ndarray:
-    """What a network makes of many rows, so many at a time that memory does."""
-    count = len(jax.tree.leaves(rows)[0])
-    parts = [
-        np.asarray(run(network, jax.tree.map(lambda x, i=i: x[i : i + ROWS], rows), *names))
-        for i in range(0, count, ROWS)
-    ]
-    return np.concatenate(parts)
-
-
 def _answers(network: Any, inputs: np.ndarray, size: int) -> Logits:
     """The logits of the answers for all pairs."""
-    return _square(_by_rows(_table, inputs, network), size)
+    return _square(by_rows(table, inputs, network), size)
 
 
 def _square(logits: np.ndarray, size: int) -> Logits:
@@ -253,7 +208,10 @@ def variance(logits: Logits) -> float:
     return max(float(flat @ flat) / flat.size - float((logits.mean(2) ** 2).mean()), 0.0)
 
 
-def explained(logits: Logits, formula: Logits) -> float:
-    """Share of the variance of logits, about each pair's mean, that a formula explains."""
-    total = variance(logits)
-    return 1 - variance(logits - formula) / total if total > 0 else 0.0
+def _basis(subject: Pairs) -> Float[np.ndarray, "function element"]:
+    """An orthonormal basis of the functions of an element, in which the task is simple."""
+    if not isinstance(subject.task, GroupOperation):
+        return fourier_basis(subject.size)
+    n, size = subject.task.degree, subject.size
+    entries = [irrep(n, one).reshape(size, -1) for one in partitions(n)]
+    return np.concatenate([e.T * e.shape[1] ** 0.25 / size**0.5 for e in entries])
