@@ -8,7 +8,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 import flyroom as fr
-from flyroom.studies import Study, Sweep, curves, mean, median, share
+from flyroom.studies import Study, Sweep, curves, lines, mean, median, share
 
 EPOCH = 32  # steps: 1,000 examples in batches of 32
 OURS = "our band"
@@ -198,6 +198,50 @@ def sparse_before(data):
 def over_epochs(data):
     rows = (("train_accuracy", "test_accuracy"), ("train_loss", "test_loss"), "effective_sparsity")
     return curves(data["seeds"], *rows, per=EPOCH, unit="epoch")
+
+
+@functools.cache
+def density(store: str, run: int, epoch: int) -> xr.DataArray:
+    """How densely the first layer's weights lie."""
+    return fr.measures.weight_density(fr.network(store, run, step=epoch * EPOCH).first)
+
+
+def densities(runs, epoch: int) -> list[xr.DataArray]:
+    """The same of every run."""
+    return [density(runs.attrs["store"], run, epoch) for run in runs.run.values.tolist()]
+
+
+@study.claim(
+    "B10-before",
+    f"place of the highest density of the first layer's weights at epoch {EARLY}, without its "
+    "sign, median over seeds",
+    "two peaks, near ± 0.13, when it has memorised (k = 3, other sizes)",
+    "Fuangkawinsombut and Somsirivattana 2023, figure 9; our band",
+    band=(0.08, 0.18),
+    needs=5,
+)
+def two_peaks(data):
+    return median([abs(one.idxmax().item()) for one in densities(data["seeds"], EARLY)])
+
+
+@study.claim(
+    "B10-after",
+    f"the same at epoch {END}",
+    "one peak, at zero",
+    "Fuangkawinsombut and Somsirivattana 2023, figure 9; our band",
+    band=(0.0, 0.02),
+    needs=5,
+)
+def one_peak(data):
+    return median([abs(one.idxmax().item()) for one in densities(data["seeds"], END)])
+
+
+@study.picture("How densely one seed's first-layer weights lie.")
+def gather(data):
+    runs = data["seeds"].isel(run=[0])
+    return lines(
+        {f"epoch {e}": densities(runs, e)[0] for e in (EARLY, 120, LATE, END)}, lowest=0.01
+    )
 
 
 @study.picture(

@@ -1,8 +1,11 @@
 """Do five neurons on a fixed circle learn the solution that the PAIR explorable constructs?"""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import flyroom as fr
+from flyroom.models import absolute, constructed, identity, relu, square
 from flyroom.studies import Finding, Study, Sweep, arrows, curves, median, share
 
 experiment = fr.spec.replace(
@@ -80,6 +83,68 @@ def angles(data):
         [error for error, right in zip(errors, found, strict=True) if right],
         note=f"of the other seeds: {others or 'none'}",
     )
+
+
+def right(p: int, neurons: int, activation=relu, rotation: float = 0.0) -> float:
+    """Share of pairs that the construction on one circle answers, ties not counted.
+
+    Which answer is largest depends on the sum of the inputs alone wherever their difference leaves
+    anything, so that three first inputs stand for all.
+    """
+    with jax.enable_x64():
+        network = constructed.circles(p, neurons, rotation=rotation, activation=activation)
+        into, out = (np.asarray(w, np.float64) for w in network.collapsed())
+        a, b = (grid.ravel() for grid in np.meshgrid([0, 1, 7], np.arange(p), indexing="ij"))
+        logits = np.asarray(activation(jnp.asarray(into[a] + into[b]))) @ out
+    margins = fr.measures.output_margins(logits, (a + b) % p)
+    return float((margins > 1e-12 * np.abs(logits).max()).mean())
+
+
+def constructed_with(
+    name: str, activation, neurons: int, published: str, band: tuple[float, float]
+) -> None:
+    """Adds the claim about the closed form with so many neurons of a kind."""
+
+    @study.claim(
+        f"P10-{name}-{neurons}",
+        f"share of pairs modulo 67 that {neurons} constructed {name} neurons on one circle answer",
+        published,
+        "appendix; shares: our reckoning of the construction",
+        band=band,
+    )
+    def share_of_pairs(data):
+        del data  # what is constructed needs no runs
+        return Finding(right(67, neurons, activation), None, 1)
+
+
+constructed_with("ReLU", relu, 5, "1: it is perfect", (1, 1))
+constructed_with("ReLU", relu, 6, "0.194", (0.193, 0.195))
+constructed_with("square", square, 3, "1", (1, 1))
+constructed_with("absolute", absolute, 5, "1", (1, 1))
+constructed_with("linear", identity, 5, "it fails", (0, 0.02))
+
+
+@study.claim(
+    "P11",
+    "numbers of neurons from 5 to 9 for which the construction with ReLU first fails at the odd "
+    "modulus that its bound says",
+    "119, 21, 345, 57, 745",
+    "our reckoning: an error of phase π / p is the largest that leaves the right answer largest",
+    band=(5, 5),
+)
+def bound(data):
+    del data
+    held, notes = 0, []
+    for neurons, fails in ((5, 119), (6, 21), (7, 345), (8, 57), (9, 745)):
+        turns = np.linspace(0, 2 * np.pi / neurons, 8, endpoint=False)
+        # π / δ is 342.9 for seven neurons: at 343 it depends on the rotation whether one is missed.
+        turns = turns[:1] if fails > 300 else turns
+        before, at = (
+            min(right(p, neurons, rotation=turn) for turn in turns) for p in (fails - 2, fails)
+        )
+        held += before == 1 and at < 1
+        notes.append(f"{neurons}: {before:.4f} modulo {fails - 2}, {at:.4f} modulo {fails}")
+    return Finding(held, None, 5, note="; ".join(notes))
 
 
 @study.picture(

@@ -7,6 +7,8 @@ from rich.table import Table
 
 from .options import Count
 
+CIRCLES = 12  # that are shown; what explains nothing has many
+
 
 def explain(
     file: Path,
@@ -110,7 +112,10 @@ def _lines(told: dict[str, Any]) -> Table:
     """A line for each thing that there is to say."""
     table = Table(show_header=False, box=None)
     for name, value in told.items():
-        if value is not None:
+        if name == "circles":
+            for one in value[:CIRCLES]:
+                table.add_row(f"circle {one['frequency']}", _circle(one))
+        elif value is not None:
             table.add_row(name.replace("_", " "), _words(value))
     return table
 
@@ -159,6 +164,13 @@ def _told(explanation: Any) -> dict[str, Any]:
         "idealised": None if heard is None else heard.attrs["idealised"],
         "verdict": explanation.verdict,
     }
+
+
+def _circle(one: dict[str, Any]) -> str:
+    """How strong a circle is, and what explains its logits when it enters alone."""
+    numbers = [f"{name} {one[name]:.4f}" for name in ("share", "clock", "pizza") if name in one]
+    beside = [f"accompanied by {one['accompanying']}"] if one["accompanying"] else []
+    return ", ".join(numbers + beside)
 
 
 def _words(value: object) -> str:

@@ -113,7 +113,13 @@ class FourierSum(AbstractSpans):
 
     @property
     def found(self) -> Mapping[str, Any]:
-        return {"key_frequencies": sorted(one.frequency for one in self.circles)}
+        return {
+            "key_frequencies": sorted(one.frequency for one in self.circles),
+            "circles": [
+                {name: value for name, value in vars(one).items() if value == value}  # no NaN
+                for one in self.circles
+            ],
+        }
 
     @property
     def spans(self) -> Mapping[str, Span]:

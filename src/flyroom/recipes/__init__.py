@@ -10,6 +10,7 @@ from .pair import (
     pair_reverse as pair_reverse,
     pair_twice as pair_twice,
 )
+from .panickssery import panickssery_mod53 as panickssery_mod53
 from .parity import (
     barak_parity as barak_parity,
     blog_parity as blog_parity,
