@@ -7,6 +7,7 @@ from rich.table import Table
 
 from .options import Count
 
+PROOF = ("sufficient", "necessary", "predictive")
 CIRCLES = 12  # that are shown; what explains nothing has many
 
 
@@ -115,6 +116,10 @@ def _lines(told: dict[str, Any]) -> Table:
         if name == "circles":
             for one in value[:CIRCLES]:
                 table.add_row(f"circle {one['frequency']}", _circle(one))
+        elif name == "others":
+            for one in value:
+                numbers = [f"{number} {one[number]:.4f}" for number in PROOF]
+                table.add_row(f"or {one['mechanism']}", ", ".join(numbers))
         elif value is not None:
             table.add_row(name.replace("_", " "), _words(value))
     return table
@@ -146,7 +151,9 @@ def _told(explanation: Any) -> dict[str, Any]:
     from .. import measures, mechanisms
 
     subject = explanation.subject
-    told: dict[str, Any] = {"accuracy": explanation.accuracy, **explanation.fit.found}
+    told: dict[str, Any] = {"accuracy": explanation.accuracy}
+    for one in (explanation, *explanation.others):
+        told |= one.fit.found
     waves = "key_frequencies" in told
     left = mechanisms.remainder(explanation)
     heard = mechanisms.neurons(explanation) if subject.heard is not None else None
@@ -156,13 +163,15 @@ def _told(explanation: Any) -> dict[str, Any]:
         "distance_irrelevance": measures.distance_irrelevance(subject.logits) if waves else None,
         "circularity": None,
         "mechanism": explanation.mechanism,
-        "sufficient": explanation.sufficient,
-        "necessary": explanation.necessary,
-        "predictive": explanation.predictive,
+        **{name: getattr(explanation, name) for name in PROOF},
         "left_over": left.kind,
         "neurons": None if heard is None else f"{(heard.part != '').sum():d} of {heard.part.size}",
         "idealised": None if heard is None else heard.attrs["idealised"],
         "verdict": explanation.verdict,
+        "others": [
+            {"mechanism": one.fit.kind, **{name: getattr(one, name) for name in PROOF}}
+            for one in explanation.others
+        ],
     }
 
 
@@ -178,5 +187,5 @@ def _words(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {share:.3f}" for name, share in value.items()) or "none"
+        return ", ".join(f"{name}: {share:.3g}" for name, share in value.items()) or "none"
     return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

@@ -2,6 +2,7 @@
 
 from ._base import AbstractMechanism as AbstractMechanism, AbstractSpans as AbstractSpans
 from ._subject import AbstractSubject as AbstractSubject
+from .cosets import Chosen as Chosen, Cosets as Cosets
 from .explain import Explanation as Explanation, explain as explain
 from .neurons import neurons as neurons
 from .pairs import Pairs as Pairs

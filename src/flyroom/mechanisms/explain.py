@@ -9,11 +9,13 @@ from ..spec import SpecError
 from ..tasks import AbstractTask, Corrupted
 from ._base import AbstractMechanism
 from ._subject import AbstractSubject
+from .cosets import Cosets
 from .parity import Parity
 from .representations import Representations
 from .waves import FourierSum
 
-MECHANISMS: tuple[type[AbstractMechanism], ...] = (FourierSum, Representations, Parity)
+# Of two that are as good, the one that says more comes first.
+MECHANISMS: tuple[type[AbstractMechanism], ...] = (FourierSum, Cosets, Representations, Parity)
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
 
 
@@ -25,9 +27,10 @@ class Explanation:
         subject: what was explained.
         fit: the mechanism, fitted to the network's own logits.
         accuracy: of the network, over all pairs, or many strings of bits.
-        sufficient: its accuracy if nothing but the mechanism's parts enter, as a share of its own.
-        necessary: the share of its accuracy above chance that is lost if these do not enter.
+        sufficient: its accuracy with nothing but the mechanism's parts, as a share of its own.
+        necessary: the share of its accuracy above chance that is lost without these.
         predictive: the share of the variance of its logits that the formula explains.
+        others: the same of the other mechanisms that were tried, the best first.
     """
 
     subject: Any
@@ -36,6 +39,7 @@ class Explanation:
     sufficient: float
     necessary: float
     predictive: float
+    others: tuple["Explanation", ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -51,8 +55,8 @@ class Explanation:
     def verdict(self) -> str:
         """What was found, in words that can be checked."""
         proof = (
-            f"with nothing but {self.fit.parts} entering it keeps {self.sufficient:.1%} of its "
-            f"right answers; without them it loses {self.necessary:.1%} of what it has above "
+            f"with {self.fit.parts} alone it keeps {self.sufficient:.1%} of its right answers; "
+            f"without them it loses {self.necessary:.1%} of what it has above "
             f"chance; and the formula explains {self.predictive:.1%} of the variance of its logits"
         )
         if self.holds:
@@ -110,7 +114,10 @@ def explain(
         )
     subject = fitting[0].subject.of(what, task)
     tried = [_proven(subject, kind.fit(subject)) for kind in fitting]
-    return max(tried, key=lambda one: min(one.sufficient, one.necessary, one.predictive))
+    best, *others = sorted(
+        tried, key=lambda one: -round(min(one.sufficient, one.necessary, one.predictive), 3)
+    )
+    return dataclasses.replace(best, others=tuple(others))
 
 
 def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:

@@ -9,7 +9,7 @@ from .cyclic import (
     quadratic_exact as quadratic_exact,
     sine as sine,
 )
-from .groups import characters as characters
+from .groups import characters as characters, cosets as cosets
 from .parity import (
     parity_cases as parity_cases,
     parity_half_cases as parity_half_cases,

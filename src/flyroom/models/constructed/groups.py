@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...algebra import irrep, symmetric
-from ..activations import square
+from ..activations import relu, square
 from ..mlp import MLPNetwork
 
 
@@ -52,4 +52,36 @@ def characters(n: int, partitions: Sequence[Sequence[int]]) -> MLPNetwork:
         weights=(jnp.asarray(np.concatenate(out, 1).T),),
         biases=(None, None),
         activation=square,
+    )
+
+
+def cosets(n: int) -> MLPNetwork:
+    r"""A ReLU network that multiplies permutations of `n` by following each position on its way.
+
+    Neuron \((i, j, k)\) gets \([a(i) = j] + [b(j) = k] - 1\), so that it fires where the left
+    factor sends \(i\) to \(j\) and the right one \(j\) to \(k\), and says that the product sends
+    \(i\) to \(k\). What it hears of either factor is in which coset of a stabiliser that factor is.
+    The logit of \(c\) is the number of positions where \(c\) agrees with \(a\,b\).
+
+    Args:
+        n: how many positions are permuted; there are \(n^3\) neurons.
+
+    Example:
+        >>> network = cosets(3)
+        >>> network.first.shape, int(network(jnp.array([1, 2])).argmax())
+        ((2, 6, 27), 3)
+
+    Source: the mechanism: Stander et al. 2024, arXiv:2312.06581; this network: ours.
+    """
+    sends = np.eye(n)[symmetric(n).elements]  # element, position, where it goes
+    shape = (len(sends), n, n, n)
+    left = np.broadcast_to(sends[:, :, :, None], shape)
+    right = np.broadcast_to(sends[:, None, :, :], shape)
+    says = np.broadcast_to(sends[:, :, None, :], shape).reshape(len(sends), -1)
+    first = np.stack([side.reshape(len(sends), -1) for side in (left, right)])
+    return MLPNetwork(
+        first=jnp.asarray(first),
+        weights=(jnp.asarray(says.T),),
+        biases=(jnp.full(n**3, -1.0), None),
+        activation=relu,
     )
