@@ -23,8 +23,7 @@ def test_a_network_of_cosets_is_found(n: int):
     # The permutations that send one position to another are a coset of those that fix one.
     stabiliser = len(fr.algebra.symmetric(n - 1).elements)
     assert found.fit.found["subgroup_orders"] == {str(stabiliser): n**3}
-    assert (found.fit.left.concentration < 1e-9).all()
-    assert (found.fit.right.order == stabiliser).all()
+    assert (found.fit.concentration < 1e-9).all()
     told = neurons(found)
     assert (told.part == str(stabiliser)).all()
     assert told.attrs["idealised"] == 1

@@ -2,11 +2,13 @@
 
 from ._base import AbstractMechanism as AbstractMechanism, AbstractSpans as AbstractSpans
 from ._subject import AbstractSubject as AbstractSubject
-from .cosets import Chosen as Chosen, Cosets as Cosets
+from .cosets import Cosets as Cosets
 from .explain import Explanation as Explanation, explain as explain
+from .hearing import AbstractHearing as AbstractHearing
 from .neurons import neurons as neurons
 from .pairs import Pairs as Pairs
 from .parity import Parity as Parity
+from .quadrature import Quadrature as Quadrature
 from .remainder import Remainder as Remainder, remainder as remainder
 from .representations import Representations as Representations
 from .runs import explain_runs as explain_runs

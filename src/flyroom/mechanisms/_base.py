@@ -12,6 +12,12 @@ Span = Float[np.ndarray, "element element"]
 Heard = Float[np.ndarray, "question neuron"]
 
 
+def listed(what: str, names: Sequence[object]) -> str:
+    """Names in words: the first eight of many."""
+    some = ", ".join(map(str, names[:8]))
+    return f"{what} {some}" + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
 class AbstractMechanism(abc.ABC):
     """An algorithm, fitted to the answers of a network, that may be kept, removed, predicted from.
 

@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,16 +8,15 @@ from jaxtyping import Float, Int
 from ..algebra import subgroups, symmetric
 from ..measures import coset_concentration
 from ..tasks import GroupOperation
-from ._base import AbstractMechanism
+from ._base import listed
+from .hearing import AbstractHearing, Side, said, sides, together
 from .pairs import Logits, Pairs
 
 NEAR = 0.02  # of the least concentration: the largest subgroup as near is taken
 
-Side = Float[np.ndarray, "element neuron"]
-
 
 class Chosen(NamedTuple):
-    """What neurons hear of one factor, as functions of the cosets of a subgroup for each.
+    """Functions of the cosets of a subgroup for each neuron.
 
     Attributes:
         values: these functions.
@@ -31,7 +30,7 @@ class Chosen(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Cosets(AbstractMechanism):
+class Cosets(AbstractHearing):
     """Products of permutations by cosets of subgroups.
 
     Each neuron hears of either factor only in which coset of some subgroup it is; all that comes
@@ -39,20 +38,22 @@ class Cosets(AbstractMechanism):
     order is at least half of the square root of the group's.
 
     Attributes:
-        left: what is heard of the left factor.
+        left: what each neuron hears of the left factor, about its mean.
         right: of the right one.
-        mean: what each neuron hears on average.
-        formula: the logits.
+        mean: what each neuron hears on average; empty if there are no neurons.
+        part: the order of each neuron's subgroup, for the left factor.
+        formula: the logits if neurons hear this and nothing else.
+        concentration: how much what is heard of the left factor varies within cosets.
 
     Source: Stander et al. 2024, arXiv:2312.06581.
     """
 
-    left: Chosen
-    right: Chosen
+    left: Side
+    right: Side
     mean: Float[np.ndarray, "neuron"]
+    part: Int[np.ndarray, "neuron"]
     formula: Logits
-
-    subject = Pairs
+    concentration: Float[np.ndarray, "neuron"]
 
     @staticmethod
     def applies(task: Any) -> bool:
@@ -61,14 +62,10 @@ class Cosets(AbstractMechanism):
     @classmethod
     def fit(cls, subject: Pairs) -> "Cosets":
         """Chooses the subgroups; without neurons there are none."""
-        n, size = int(subject.task.degree), subject.size
-        values = np.zeros((size, size, 0))
-        if subject.heard is not None:
-            values = subject.heard.values.astype(np.float64).reshape(size, size, -1)
-        mean = values.mean((0, 1))
-        left, right = (_chosen(values.mean(axis) - mean, n) for axis in (1, 0))
-        found = cls(left, right, mean, np.zeros_like(subject.logits))
-        return dataclasses.replace(found, formula=found.keep(subject))
+        mean, *heard = sides(subject)
+        left, right = (_chosen(side, int(subject.task.degree)) for side in heard)
+        formula = said(subject, mean + together(left.values, right.values))
+        return cls(left.values, right.values, mean, left.order, formula, left.concentration)
 
     @property
     def kind(self) -> str:
@@ -76,40 +73,11 @@ class Cosets(AbstractMechanism):
 
     @property
     def parts(self) -> str:
-        names = ", ".join(self.names)
-        return f"subgroups of order {names}" if names else "no subgroup"
+        return listed("subgroups of order", self.names) if self.names else "no subgroup"
 
     @property
     def found(self) -> Mapping[str, Any]:
-        orders = self.left.order
-        return {"subgroup_orders": {name: int((orders == int(name)).sum()) for name in self.names}}
-
-    @property
-    def names(self) -> Sequence[str]:
-        return [str(order) for order in np.unique(self.left.order)]
-
-    def predict(self) -> Logits:
-        return self.formula
-
-    def keep(self, subject: Pairs) -> Logits:
-        if subject.heard is None:
-            return self.formula
-        return subject.hearing(self.mean + self._ideal(subject.size))
-
-    def remove(self, subject: Pairs) -> Logits:
-        if subject.heard is None:
-            return subject.logits
-        return subject.hearing(subject.heard.values - self._ideal(subject.size))
-
-    def component(self, subject: Pairs, name: str) -> Float[np.ndarray, "pair neuron"]:
-        return np.where(self.left.order == int(name), self._ideal(subject.size), 0.0)
-
-    def read(self, logits: Logits) -> Logits:
-        return logits
-
-    def _ideal(self, size: int) -> Float[np.ndarray, "pair neuron"]:
-        both = self.left.values[:, None] + self.right.values[None]
-        return both.reshape(size**2, -1)
+        return {"subgroup_orders": self.counts()}
 
 
 def _chosen(heard: Side, n: int) -> Chosen:

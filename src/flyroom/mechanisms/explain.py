@@ -11,11 +11,17 @@ from ._base import AbstractMechanism
 from ._subject import AbstractSubject
 from .cosets import Cosets
 from .parity import Parity
+from .quadrature import Quadrature
 from .representations import Representations
 from .waves import FourierSum
 
-# Of two that are as good, the one that says more comes first.
-MECHANISMS: tuple[type[AbstractMechanism], ...] = (FourierSum, Cosets, Representations, Parity)
+# Those that say more come first, and are told if they hold: the waves of logits need nothing of a
+# network, and functions of cosets are entries of irreps that are the same for many elements.
+MECHANISMS: tuple[type[AbstractMechanism], ...] = (
+    *(FourierSum, Quadrature),
+    *(Cosets, Representations),
+    Parity,
+)
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
 
 
@@ -30,7 +36,7 @@ class Explanation:
         sufficient: its accuracy with nothing but the mechanism's parts, as a share of its own.
         necessary: the share of its accuracy above chance that is lost without these.
         predictive: the share of the variance of its logits that the formula explains.
-        others: the same of the other mechanisms that were tried, the best first.
+        others: the same of the other mechanisms that were tried.
     """
 
     subject: Any
@@ -44,7 +50,12 @@ class Explanation:
     @property
     def holds(self) -> bool:
         """Whether all three numbers are 0.9 or more."""
-        return min(self.sufficient, self.necessary, self.predictive) >= PROOF
+        return self.least >= PROOF
+
+    @property
+    def least(self) -> float:
+        """The least of the three numbers."""
+        return min(self.sufficient, self.necessary, self.predictive)
 
     @property
     def mechanism(self) -> str:
@@ -103,7 +114,8 @@ def explain(
     """
     if isinstance(what, xr.Dataset | str | Path):
         runs = what if isinstance(what, xr.Dataset) else results.open(what)
-        what, task = results.network(runs, run, step), task or results.experiment_of(runs, run).task
+        task = task or results.experiment_of(runs, run, recording=False).task
+        what = results.network(runs, run, step)
     if isinstance(task, Corrupted):
         task = task.clean
     fitting = [kind for kind in MECHANISMS if kind.applies(task)]
@@ -114,10 +126,9 @@ def explain(
         )
     subject = fitting[0].subject.of(what, task)
     tried = [_proven(subject, kind.fit(subject)) for kind in fitting]
-    best, *others = sorted(
-        tried, key=lambda one: -round(min(one.sufficient, one.necessary, one.predictive), 3)
-    )
-    return dataclasses.replace(best, others=tuple(others))
+    best = next((one for one in tried if one.holds), max(tried, key=lambda one: one.least))
+    others = tuple(one for one in tried if one is not best)
+    return dataclasses.replace(best, others=others)
 
 
 def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..tasks import SparseParity
-from ._base import AbstractMechanism
+from ._base import AbstractMechanism, listed
 from .strings import Outputs, Strings
 
 
@@ -56,7 +56,7 @@ class Parity(AbstractMechanism):
 
     @property
     def parts(self) -> str:
-        return f"the bits {self.names[0]}" if self.bits else "no bit"
+        return listed("the bits", self.bits) if self.bits else "no bit"
 
     @property
     def found(self) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from ..algebra import irrep, isotypic, partitions
 from ..algebra.representations import Partition
 from ..measures import character_similarity
 from ..tasks import GroupOperation
-from ._base import AbstractSpans, Span
+from ._base import AbstractSpans, Span, listed
 from .pairs import Logits, Pairs, centred
 
 KEY = 0.005  # likeness to characters from which on the source counts an irrep
@@ -71,8 +71,7 @@ class Representations(AbstractSpans):
 
     @property
     def parts(self) -> str:
-        names = ", ".join(map(str, self.similarity))
-        return f"the irreps {names}" if names else "no irrep"
+        return listed("the irreps", self.names) if self.names else "no irrep"
 
     @property
     def found(self) -> Mapping[str, Any]:

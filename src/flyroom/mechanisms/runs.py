@@ -90,7 +90,7 @@ def _each(
     def one(kept: results.Kept, device: Any) -> Found:
         try:
             with jax.default_device(device):
-                asked = task or results.experiment_of(data, kept.run).task
+                asked = task or results.experiment_of(data, kept.run, recording=False).task
                 return kept, explain(kept.network, asked)
         except SpecError as error:  # one bad run never stops its neighbours
             return kept, error

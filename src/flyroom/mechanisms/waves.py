@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from ..algebra import fourier_basis, sums_of_waves
 from ..tasks import ModularArithmetic
-from ._base import AbstractSpans, Span
+from ._base import AbstractSpans, Span, listed
 from .pairs import Logits, Pairs, variance
 
 # What computes with waves has few, and they explain much. Nothing else is looked at wave by wave.
@@ -108,8 +108,8 @@ class FourierSum(AbstractSpans):
 
     @property
     def parts(self) -> str:
-        waves = ", ".join(str(one.frequency) for one in self.circles)
-        return f"the frequencies {waves}" if waves else "no frequency"
+        waves = [one.frequency for one in self.circles]
+        return listed("the frequencies", waves) if waves else "no frequency"
 
     @property
     def found(self) -> Mapping[str, Any]:

@@ -83,13 +83,24 @@ def _whole(path: Path, runs: xr.Dataset) -> xr.Dataset:
     return runs
 
 
-def experiment_of(runs: xr.Dataset, run: int | None = None) -> Experiment:
+def experiment_of(
+    runs: xr.Dataset, run: int | None = None, *, recording: bool = True
+) -> Experiment:
     """The experiment of a store, or that of one of its runs. Imports the classes that it names.
+
+    Args:
+        runs: an opened store.
+        run: the number of the run; if `None`, what all of them have in common.
+        recording: whether it has to say what was recorded: functions of somebody's notebook or
+            study, which need not be there where weights are only read.
 
     Raises:
         StoreError: there is no run of that number.
     """
-    experiment = spec.from_dict(json.loads(runs.attrs["spec"]))
+    data = json.loads(runs.attrs["spec"])
+    if not recording:
+        data.pop("record", None)
+    experiment = spec.from_dict(data)
     if run is None:
         return experiment
     over = json.loads(runs.attrs["over"])

@@ -96,7 +96,7 @@ def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None
 
 def _template(data: xr.Dataset, run: int) -> AbstractNetwork:
     """A network of the form of a run's, without weights."""
-    return program_of(experiment_of(data, run))[0].template
+    return program_of(experiment_of(data, run, recording=False))[0].template
 
 
 def _filled(template: AbstractNetwork, row: Any) -> AbstractNetwork:
