@@ -26,6 +26,7 @@ class AbstractMechanism(abc.ABC):
     """
 
     subject: ClassVar[type[AbstractSubject]]  # what is asked of networks that may compute so
+    closed: ClassVar[bool] = False  # whether its formula needs nothing of the network
 
     @staticmethod
     @abc.abstractmethod

@@ -15,14 +15,14 @@ from .quadrature import Quadrature
 from .representations import Representations
 from .waves import FourierSum
 
-# Those that say more come first, and are told if they hold: the waves of logits need nothing of a
-# network, and functions of cosets are entries of irreps that are the same for many elements.
+# Of two that are as good the first is told.
 MECHANISMS: tuple[type[AbstractMechanism], ...] = (
     *(FourierSum, Quadrature),
     *(Cosets, Representations),
     Parity,
 )
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
+LEARNED = 0.5  # of what is to be learned above chance: with less nothing was, and nothing is told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +49,14 @@ class Explanation:
 
     @property
     def holds(self) -> bool:
-        """Whether all three numbers are 0.9 or more."""
-        return self.least >= PROOF
+        """Whether all three numbers are 0.9 or more, and the network does what it is asked."""
+        return self.least >= PROOF and self.learned >= LEARNED
+
+    @property
+    def learned(self) -> float:
+        """Its accuracy above chance, as a share of what there is."""
+        chance = self.subject.chance
+        return max(self.accuracy - chance, 0.0) / (1 - chance)
 
     @property
     def least(self) -> float:
@@ -72,6 +78,12 @@ class Explanation:
         )
         if self.holds:
             return f"{self.mechanism.capitalize()}: {proof}."
+        if self.learned < LEARNED:
+            return (
+                f"No explanation: it answers {self.accuracy:.1%} of all {self.subject.questions} "
+                f"rightly, where chance is {self.subject.chance:.1%}: less than half of what there is "
+                "to learn."
+            )
         return f"No explanation. Of the best that was tried: {proof}."
 
     def __str__(self) -> str:
@@ -126,9 +138,14 @@ def explain(
         )
     subject = fitting[0].subject.of(what, task)
     tried = [_proven(subject, kind.fit(subject)) for kind in fitting]
-    best = next((one for one in tried if one.holds), max(tried, key=lambda one: one.least))
+    best = max(tried, key=_rank)
     others = tuple(one for one in tried if one is not best)
     return dataclasses.replace(best, others=others)
+
+
+def _rank(one: Explanation) -> tuple[bool, bool, float, float]:
+    """What holds before what does not, what says more before what says less, then by evidence."""
+    return (one.holds, one.fit.closed, round(one.least, 3), round(one.predictive, 3))
 
 
 def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:

@@ -41,6 +41,8 @@ class Pairs(AbstractSubject):
     reading: Reading | None
     order: Int[np.ndarray, "element"]
 
+    questions = "pairs"
+
     @staticmethod
     def of(what: Any, task: Any) -> "Pairs":
         """What a network answers to all pairs, or logits that do.

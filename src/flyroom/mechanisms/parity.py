@@ -32,6 +32,7 @@ class Parity(AbstractMechanism):
     formula: Outputs
 
     subject = Strings
+    closed = True
 
     @staticmethod
     def applies(task: Any) -> bool:

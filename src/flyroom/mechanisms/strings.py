@@ -40,6 +40,8 @@ class Strings(AbstractSubject):
     answer: Callable[[Bool[np.ndarray, "string bit"]], Outputs]
     network: AbstractNetwork | None
 
+    questions = "strings"
+
     @staticmethod
     def of(what: Any, task: Any) -> "Strings":
         """What a network answers to random strings: all there are, if there are few.
@@ -64,7 +66,7 @@ class Strings(AbstractSubject):
         except (TypeError, ValueError) as error:
             raise SpecError(
                 f"explain: {type(what).__name__} does not read strings of {task.n} bits as "
-                f"{task.encoding}: {error}"
+                f"{task.encoding}: {str(error).splitlines()[0]}"
             ) from error
         if not np.isfinite(logits).all():
             raise SpecError(

@@ -55,6 +55,7 @@ class FourierSum(AbstractSpans):
     et al. 2023, arXiv:2306.17844.
     """
 
+    closed = True
     p: int
     profiles: Mapping[int, Profile]
     circles: tuple[Circle, ...]
