@@ -1,5 +1,6 @@
 """Neurons of one wave each: what is found, and what is not."""
 
+import importlib
 import sys
 
 import jax
@@ -71,7 +72,7 @@ def test_runs_are_explained_whose_measures_are_somebodys_own(tmp_path, monkeypat
         "    return network.first.sum()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    import mine
+    mine = importlib.import_module("mine")
 
     experiment = fr.Experiment(
         task=addition(7),

@@ -81,8 +81,8 @@ class Explanation:
         if self.learned < LEARNED:
             return (
                 f"No explanation: it answers {self.accuracy:.1%} of all {self.subject.questions} "
-                f"rightly, where chance is {self.subject.chance:.1%}: less than half of what there is "
-                "to learn."
+                f"rightly, where chance is {self.subject.chance:.1%}. That is less than half of "
+                "what there is to learn."
             )
         return f"No explanation. Of the best that was tried: {proof}."
 
