@@ -120,7 +120,8 @@ def analytic(data):
     found = constructed(500)
     means = {width: constructed(width).mean() for width in (48, 96, 144, 192, 288)}
     note = ", ".join(f"{width}: {value:.4f}" for width, value in means.items())
-    return Finding(found.min(), None, len(found), note=f"mean of five with fewer neurons: {note}")
+    note = f"mean of five with fewer neurons: {note}"
+    return Finding(float(found.min()), None, len(found), note=note)
 
 
 @study.claim(

@@ -167,7 +167,8 @@ with_circles("ZH5-all", 1, "nothing but the circles that stand out", "0.914 (thr
 
 def gap(network) -> float:
     """Variance of the logits of a circle alone that a pizza explains, less what a clock does."""
-    circles = fr.explain(network, fr.tasks.ModularArithmetic(p=P)).fit.circles
+    subject = fr.mechanisms.Pairs.of(network, fr.tasks.ModularArithmetic(p=P))
+    circles = fr.mechanisms.FourierSum.fit(subject).circles
     return float(np.median([circle.pizza - circle.clock for circle in circles]))
 
 
