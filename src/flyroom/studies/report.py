@@ -153,7 +153,7 @@ def claims_html(outcome: Outcome) -> Iterator[str]:
     yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>'
     for answer, row in zip(outcome.answers, table(outcome), strict=True):
         cells = [f'<th scope="row">{escape(row[0])}</th>']
-        cells.append(f'<td style="white-space: normal; min-width: 16rem">{escape(row[1])}</td>')
+        cells.append(f'<td style="white-space: normal; min-width: 12rem">{escape(row[1])}</td>')
         cells += [f'<td style="white-space: normal">{escape(text)}</td>' for text in row[2:-1]]
         color = f"color: var(--{_COLORS[answer.verdict]}); white-space: normal"
         cells.append(f'<td style="{color}"><strong>{escape(row[-1])}</strong></td>')
