@@ -28,7 +28,10 @@ statements = [
         "Q4",
         "Some networks add like a clock and others like a pizza; about 40 % are a kind of either.",
         QUANTA,
-        ("ZH1-pizza-GS", "ZH1-pizza-DI", "ZH1-clock-GS", "ZH1-clock-DI", "ZH4", "ZH7"),
+        (
+            *("ZH1-pizza-GS", "ZH1-pizza-DI", "ZH1-clock-GS", "ZH1-clock-DI"),
+            *("ZH6-pizza", "ZH6-clock", "ZH4", "ZH7"),
+        ),
     ),
     Statement(
         "Q5",
@@ -46,7 +49,7 @@ statements = [
         "Q7",
         "What is sudden outside is gradual inside.",
         QUANTA,
-        ("P13-smooth", "P13-sudden", "BA2-movement", "BA2-gap"),
+        ("NA2-excluded", "NA2-restricted", "P13-smooth", "P13-sudden", "BA2-movement", "BA2-gap"),
     ),
     Statement(
         "Q8",
