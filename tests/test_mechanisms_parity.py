@@ -109,7 +109,7 @@ def test_what_cannot_be_asked_is_said():
     task = parity(30, 3)
     with pytest.raises(fr.SpecError, match="does not read strings of 30 bits as signs"):
         explain(constructed.parity_cases(20, 3), task)
-    with pytest.raises(fr.SpecError, match="got 3 outputs; allowed: 1 or 2"):
+    with pytest.raises(fr.SpecError, match=r"^explain: got 3 outputs; allowed: 1 or 2"):
         explain(lambda x: x[:, :3], task)
     with pytest.raises(fr.SpecError, match="not finite"):
         explain(lambda x: x[:, 0] * np.nan, task)

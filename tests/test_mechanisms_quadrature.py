@@ -1,5 +1,6 @@
 """Neurons of one wave each: what is found, and what is not."""
 
+import dataclasses
 import importlib
 import sys
 
@@ -44,6 +45,25 @@ def test_a_sum_of_waves_that_holds_is_told_before_neurons():
     assert found.mechanism == "pizza"
     assert [one.fit.kind for one in found.others] == ["quadrature"]
     assert found.others[0].holds
+
+
+def test_neurons_that_hear_waves_and_say_nonsense_have_learned_nothing():
+    whole = constructed.circles(31, 5, (2, 7, 11))
+    order = np.random.default_rng(0).permutation(15)
+    network = dataclasses.replace(whole, out=jnp.asarray(whole.out)[order])
+    found = explain(network, addition(31))
+    assert found.by(Quadrature).predictive > 0.99
+    assert not found.by(Quadrature).holds
+    assert "less than half of what there is to learn" in found.verdict
+
+
+def test_of_what_does_not_hold_the_best_is_told():
+    whole = constructed.quadratic(31, 120)
+    noise = 0.5 * np.random.default_rng(0).normal(size=whole.first.shape)
+    network = dataclasses.replace(whole, first=jnp.asarray(np.asarray(whole.first) + noise))
+    found = explain(network, addition(31))
+    assert not found.holds
+    assert found.least == max(one.least for one in (found, *found.others))
 
 
 def test_logits_have_no_neurons():

@@ -64,8 +64,7 @@ def explained(data) -> list[fr.mechanisms.Explanation]:
 
 def with_mechanism(data, kind: type) -> list[fr.mechanisms.Explanation]:
     """What one mechanism says of each network, whether it is the best or not."""
-    tried = [(one, *one.others) for one in explained(data)]
-    return [next(one for one in some if isinstance(one.fit, kind)) for some in tried]
+    return [one.by(kind) for one in explained(data)]
 
 
 def each(data, number: Callable[[Network], float]) -> np.ndarray:

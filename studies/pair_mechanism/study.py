@@ -151,7 +151,8 @@ def margins(data):
     needs=20,
 )
 def pizza(data):
-    circles = [circle for one in explained(data) for circle in one.fit.circles]
+    found = [one.by(fr.mechanisms.FourierSum) for one in explained(data)]
+    circles = [circle for one in found for circle in one.fit.circles]
     better = np.mean([circle.pizza > circle.clock for circle in circles])
     return median(
         [circle.pizza for circle in circles],
@@ -207,7 +208,7 @@ def ablations(data) -> np.ndarray:
     return np.array(
         [
             without_one(one.subject, one.fit.spans[str(circle.frequency)])
-            for one in explained(data)
+            for one in (best.by(fr.mechanisms.FourierSum) for best in explained(data))
             for circle in one.fit.circles
         ]
     )

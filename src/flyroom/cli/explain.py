@@ -7,7 +7,7 @@ from rich.table import Table
 
 from .options import Count
 
-PROOF = ("sufficient", "necessary", "predictive")
+NUMBERS = ("sufficient", "necessary", "predictive")
 CIRCLES = 12  # that are shown; what explains nothing has many
 
 
@@ -118,7 +118,7 @@ def _lines(told: dict[str, Any]) -> Table:
                 table.add_row(f"circle {one['frequency']}", _circle(one))
         elif name == "others":
             for one in value:
-                numbers = [f"{number} {one[number]:.4f}" for number in PROOF]
+                numbers = [f"{number} {one[number]:.4f}" for number in NUMBERS]
                 table.add_row(f"or {one['mechanism']}", ", ".join(numbers))
         elif value is not None:
             table.add_row(name.replace("_", " "), _words(value))
@@ -163,13 +163,13 @@ def _told(explanation: Any) -> dict[str, Any]:
         "distance_irrelevance": measures.distance_irrelevance(subject.logits) if waves else None,
         "circularity": None,
         "mechanism": explanation.mechanism,
-        **{name: getattr(explanation, name) for name in PROOF},
+        **{name: getattr(explanation, name) for name in NUMBERS},
         "left_over": left.kind,
         "neurons": None if heard is None else f"{(heard.part != '').sum():d} of {heard.part.size}",
         "idealised": None if heard is None else heard.attrs["idealised"],
         "verdict": explanation.verdict,
         "others": [
-            {"mechanism": one.fit.kind, **{name: getattr(one, name) for name in PROOF}}
+            {"mechanism": one.fit.kind, **{name: getattr(one, name) for name in NUMBERS}}
             for one in explanation.others
         ],
     }

@@ -9,7 +9,7 @@ from ._subject import AbstractSubject, Answers
 from .pairs import Logits, Pairs
 
 Span = Float[np.ndarray, "element element"]
-Heard = Float[np.ndarray, "question neuron"]
+Neurons = Float[np.ndarray, "question neuron"]
 
 
 def listed(what: str, names: Sequence[object]) -> str:
@@ -71,7 +71,7 @@ class AbstractMechanism(abc.ABC):
         """The logits if everything but what it computes with goes through the network."""
 
     @abc.abstractmethod
-    def component(self, subject: Any, name: str) -> Heard:
+    def component(self, subject: Any, name: str) -> Neurons:
         """What neurons hear of one part; those of all parts are orthogonal, and to constants."""
 
     @abc.abstractmethod
@@ -102,7 +102,7 @@ class AbstractSpans(AbstractMechanism):
     def remove(self, subject: Pairs) -> Logits:
         return subject.mixed(np.eye(subject.size) - self._every(subject.size))
 
-    def component(self, subject: Pairs, name: str) -> Heard:
+    def component(self, subject: Pairs, name: str) -> Neurons:
         assert subject.heard is not None
         heard, span = subject.heard.values.astype(np.float64), self.spans[name]
         size = len(span)

@@ -17,8 +17,10 @@ from .waves import FourierSum
 
 # Of two that are as good the first is told.
 MECHANISMS: tuple[type[AbstractMechanism], ...] = (
-    *(FourierSum, Quadrature),
-    *(Cosets, Representations),
+    FourierSum,
+    Quadrature,
+    Cosets,
+    Representations,
     Parity,
 )
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
@@ -62,6 +64,10 @@ class Explanation:
     def least(self) -> float:
         """The least of the three numbers."""
         return min(self.sufficient, self.necessary, self.predictive)
+
+    def by(self, mechanism: type[AbstractMechanism]) -> "Explanation":
+        """What was found of one mechanism that was tried, whether it is the best or not."""
+        return next(one for one in (self, *self.others) if isinstance(one.fit, mechanism))
 
     @property
     def mechanism(self) -> str:
@@ -145,7 +151,8 @@ def explain(
 
 def _rank(one: Explanation) -> tuple[bool, bool, float, float]:
     """What holds before what does not, what says more before what says less, then by evidence."""
-    return (one.holds, one.fit.closed, round(one.least, 3), round(one.predictive, 3))
+    says_more = one.holds and one.fit.closed
+    return (one.holds, says_more, round(one.least, 3), round(one.predictive, 3))
 
 
 def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:

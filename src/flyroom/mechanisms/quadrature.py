@@ -28,7 +28,7 @@ class Quadrature(AbstractHearing):
         part: the frequency of each neuron.
         formula: the logits if neurons hear this and nothing else.
 
-    Source: Yip et al. 2024, arXiv:2412.03773; for squares: Gromov 2023, arXiv:2301.02679.
+    Source: Yip et al. 2024; for squares: Gromov 2023, arXiv:2301.02679.
     """
 
     left: Side

@@ -10,6 +10,7 @@ from ..algebra.representations import Partition
 from ..measures import character_similarity
 from ..tasks import GroupOperation
 from ._base import AbstractSpans, Span, listed
+from .hearing import said, sides, together
 from .pairs import Logits, Pairs, centred
 
 KEY = 0.005  # likeness to characters from which on the source counts an irrep
@@ -89,20 +90,12 @@ def _formula(subject: Pairs, n: int, keys: list[Partition]) -> Logits:
     """What the mechanism says the logits are."""
     if not keys:
         return np.zeros_like(subject.logits)
-    heard = subject.heard
-    if heard is None:
+    if subject.heard is None:
         return _characters(subject, n, keys)
-    size = subject.size
-    values = heard.values.astype(np.float64).reshape(size, size, -1)  # by both factors and neuron
-    mean = values.mean((0, 1))
-    one_side = [values.mean(1) - mean, values.mean(0) - mean]
-    left, right = (
-        np.sum([_entries(side, irrep(n, one)) for one in keys], axis=0) for side in one_side
-    )
-    ideal = mean + left[:, None] + right[None]
-    return subject.hearing(ideal.reshape(size**2, -1)) @ np.sum(
-        [isotypic(n, one) for one in keys], axis=0
-    )
+    mean, *heard = sides(subject)
+    left, right = (sum(_entries(side, irrep(n, one)) for one in keys) for side in heard)
+    reads = sum(isotypic(n, one) for one in keys)
+    return said(subject, mean + together(left, right)) @ reads
 
 
 def _entries(

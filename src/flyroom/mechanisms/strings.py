@@ -63,6 +63,8 @@ class Strings(AbstractSubject):
         answer = functools.partial(_answered, what, task)
         try:
             logits = answer(ones)
+        except SpecError:
+            raise
         except (TypeError, ValueError) as error:
             raise SpecError(
                 f"explain: {type(what).__name__} does not read strings of {task.n} bits as "
