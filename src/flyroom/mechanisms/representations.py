@@ -93,8 +93,10 @@ def _formula(subject: Pairs, n: int, keys: list[Partition]) -> Logits:
     if subject.heard is None:
         return _characters(subject, n, keys)
     mean, *heard = sides(subject)
-    left, right = (sum(_entries(side, irrep(n, one)) for one in keys) for side in heard)
-    reads = sum(isotypic(n, one) for one in keys)
+    left, right = (
+        np.sum([_entries(side, irrep(n, one)) for one in keys], axis=0) for side in heard
+    )
+    reads = np.sum([isotypic(n, one) for one in keys], axis=0)
     return said(subject, mean + together(left, right)) @ reads
 
 
