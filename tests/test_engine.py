@@ -116,11 +116,11 @@ def test_a_leaf_compiles_once_and_a_shape_once_per_value(traces):
 
 
 def test_a_split_compiles_once_per_rung(traces):
-    # Of 49 pairs these are 28, 29 and 33 to train on, on rungs 31, 31 and 34; and the rest.
-    counts = [28, 29, 33]
-    rungs = {(fr.training.rung(n), fr.training.rung(49 - n)) for n in counts}
-    fr.train(modular(steps=3), {"task.train_count": counts}, machine=MAPPED)
-    assert traces["advance"] == len(rungs)
+    # Of 289 pairs these are on the rungs 120, 120 and 126, and the rest on 172, 172 and 164.
+    counts = [119, 120, 126]
+    rungs = {(fr.training.rung(n), fr.training.rung(289 - n)) for n in counts}
+    fr.train(modular(p=17, steps=3), {"task.train_count": counts}, machine=MAPPED)
+    assert traces["advance"] == len(rungs) == 2
 
 
 def test_float64_everywhere_by_one_switch():

@@ -72,6 +72,22 @@ def test_components_are_those_of_the_covariance():
         measures.principal_components(features, 6)
 
 
+def test_neighbours_in_space_are_neighbours_in_the_plane():
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 30)
+    features = 8 * random.normal(size=(4, 10))[labels] + random.normal(size=(120, 10))
+    places = measures.t_sne(features, perplexity=10.0)
+    assert places.dims == ("row", "component")
+    assert measures.silhouette(places.values, labels) > 0.7
+    near = [np.argsort(((x - x[:, None]) ** 2).sum(2))[:, 1:11] for x in (features, places.values)]
+    kept = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*near, strict=True)])
+    assert kept > 0.5  # drawn at random, a third would be
+    again = measures.t_sne(features, perplexity=10.0)
+    np.testing.assert_array_equal(places, again)
+    with pytest.raises(ValueError, match="allowed: above 0 and less than the 120 rows"):
+        measures.t_sne(features, perplexity=120.0)
+
+
 def silhouettes(features: np.ndarray, labels: np.ndarray) -> float:
     """By its definition, row by row."""
     scores = []

@@ -215,7 +215,7 @@ def test_transformers_that_read_an_equals_sign_are_explained_too():
     [
         (np.zeros((P, P)), addition(), "got logits of shape (31, 31); allowed: (31, 31, 31)"),
         (np.full(3 * (P,), np.nan), addition(), "some logits are not finite"),
-        (np.zeros(3 * (P,)), addition(operation="a - b"), "allowed: `a + b`"),
+        (np.zeros(3 * (P,)), addition(operation="a**2 + b"), "such as `a + b`, `a - b`"),
         (constructed.sine(P), addition(encoding="numbers"), "no array with an axis named `token`"),
     ],
 )

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 import flyroom as fr
-from flyroom.mechanisms import explain, explain_runs, neurons, remainder
+from flyroom.mechanisms import (
+    FourierSum,
+    MemorizedTable,
+    explain,
+    explain_runs,
+    idealise,
+    neurons,
+    remainder,
+)
 from flyroom.models import constructed
 
 P = 31
@@ -38,7 +46,7 @@ def test_the_neurons_that_carry_it_are_those_that_were_written_down():
     assert list(found.part.values) == ["2"] * 5 + ["7"] * 5 + [""] * 10
     np.testing.assert_allclose(found.share[:10], 1, atol=1e-6)
     assert found.attrs["alone"] == 1
-    assert found.attrs["idealised"] == 1
+    assert found.attrs["pure"] == 1
     assert found.attrs["without"] < 0.1
 
 
@@ -58,14 +66,14 @@ def test_neurons_of_the_published_weights(published):
     # Of the twelve that the source counts to frequency 1, one is as much of others.
     assert dict(zip(parts, counts, strict=True)) == {"": 1, "1": 11, "15": 6, "23": 6}
     assert found.attrs["alone"] == 1
-    assert found.attrs["idealised"] == pytest.approx(0.977, abs=0.005)
+    assert found.attrs["pure"] == pytest.approx(0.977, abs=0.005)
 
 
 def test_neurons_of_a_group_hear_entries_of_irreps():
     task = fr.tasks.GroupOperation(degree=4)
     found = neurons(explain(constructed.characters(4, [(3, 1)]), task))
     assert set(found.part.values) == {"(3, 1)"}
-    assert found.attrs["idealised"] == 1
+    assert found.attrs["pure"] == 1
 
 
 def test_logits_alone_have_no_neurons():
@@ -159,8 +167,77 @@ def memorising():
 
 
 def test_memory_is_what_is_left_over_of_those_that_memorise(memorising):
-    kinds = [remainder(explain(memorising, run=run)).kind for run in range(5)]
+    kinds = [remainder(explain(memorising, run=run).by(FourierSum)).kind for run in range(5)]
     assert kinds == ["memorised examples"] * 5
+
+
+@pytest.mark.parametrize("run", range(5))
+def test_a_list_is_told_of_those_that_memorise_and_is_what_they_were_trained_on(memorising, run):
+    found = explain(memorising, run=run)
+    assert found.mechanism == "no explanation"
+    assert found.remembers
+    assert "It is a memorised table: with" in found.verdict
+    assert min(found.sufficient, found.necessary) > 0.95
+    trained = np.zeros((P, P), bool)
+    trained[tuple(fr.experiment_of(memorising, run).task.split(run).train.inputs.T)] = True
+    assert found.fit.held[trained].mean() > 0.9  # the list was found by the logits alone
+    assert found.fit.held[~trained].mean() < 0.3
+
+
+def test_no_list_is_told_of_a_rule_or_of_nothing():
+    random = np.random.default_rng(0)
+    for what in (random.normal(size=(P, P, P)), constructed.clock_logits(P, {3: 1.0})):
+        found = explain(what, TASK)
+        assert not found.remembers
+        assert "memorised" not in found.verdict
+    listed = np.eye(P)[random.integers(P, size=(P, P))]
+    listed[:25] = np.eye(P)[np.add.outer(np.arange(25), np.arange(P)) % P] * 3
+    found = explain(listed, TASK)  # right about more than half, but by no rule
+    assert found.by(MemorizedTable).least > 0.85
+    assert not found.holds
+    assert found.fit.rule
+
+
+def test_a_list_of_nothing_says_nothing():
+    found = explain(np.zeros((P, P, P)), TASK).by(MemorizedTable)
+    assert found.fit.held.sum() == 0
+    with pytest.raises(KeyError, match="a list has no parts"):
+        found.fit.component(found.subject, "1")
+
+
+def test_an_ideal_network_has_pure_waves_and_adds():
+    network = with_noise()
+    ideal = idealise(explain(network, TASK))
+    power = np.abs(np.fft.rfft(np.asarray(ideal.first, np.float64), axis=1)[:, 1:]) ** 2
+    np.testing.assert_allclose(power.max(1) / power.sum(1), 1, atol=1e-6)
+    out = np.fft.rfft(np.asarray(ideal.weights[0], np.float64), axis=1)[:, 1:]
+    assert (np.abs(out).argmax(1) == power[0].argmax(0)).all()
+    phases = np.fft.rfft(np.asarray(ideal.first, np.float64), axis=1)[:, 1:]
+    for neuron, wave in enumerate(power[0].argmax(0)):
+        turned = phases[0, wave, neuron] * phases[1, wave, neuron] * out[neuron, wave].conj()
+        assert abs(turned.imag) < 1e-3 * abs(turned)  # the phase of the answer is their sum
+    assert explain(ideal, TASK).accuracy == 1
+    assert explain(idealise(explain(constructed.circles(P, 5, (2, 7)), TASK)), TASK).holds
+
+
+def test_the_published_network_still_adds_when_idealised(published):
+    task = fr.tasks.ModularArithmetic(p=67)
+    found = explain(fr.interop.read(published / "pair_mod67_mlp.npz"), task)
+    assert explain(idealise(found), task).accuracy == pytest.approx(0.970, abs=0.005)
+
+
+def test_what_learned_nothing_has_no_ideal_that_adds():
+    model = fr.models.FactoredMLP(width=24, embed_width=32)
+    network = model.init(TASK.signature, P, key=jax.random.key(0))
+    assert explain(idealise(explain(network, TASK)), TASK).accuracy < 0.5
+
+
+def test_what_has_no_matrices_cannot_be_idealised():
+    with pytest.raises(fr.SpecError, match="idealise: got NoneType on ModularArithmetic"):
+        idealise(explain(constructed.clock_logits(P, {3: 1.0}), TASK))
+    task = fr.tasks.GroupOperation(degree=4)
+    with pytest.raises(fr.SpecError, match="on GroupOperation; allowed: a network"):
+        idealise(explain(constructed.characters(4, [(3, 1)]), task))
 
 
 def test_of_two_hundred_that_follow_no_rule_at_most_one_is_explained(memorising):

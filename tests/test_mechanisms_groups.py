@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flyroom as fr
-from flyroom.mechanisms import explain, neurons
+from flyroom.mechanisms import Representations, explain, neurons
 from flyroom.models import constructed
 
 
@@ -26,9 +26,8 @@ def test_a_network_of_cosets_is_found(n: int):
     assert (found.fit.concentration < 1e-9).all()
     told = neurons(found)
     assert (told.part == str(stabiliser)).all()
-    assert told.attrs["idealised"] == 1
-    [other] = found.others
-    assert other.fit.kind == "representations"
+    assert told.attrs["pure"] == 1
+    other = found.by(Representations)
     assert other.fit.names[0] == f"({n - 1}, 1)"
 
 

@@ -38,7 +38,7 @@ def test_constructed_networks_are_found(network, n: int, k: int):
     assert min(found.accuracy, found.sufficient, found.necessary, found.predictive) >= 0.99
     assert found.mechanism == "sparse parity"
     told = neurons(found)
-    assert told.attrs["alone"] == told.attrs["idealised"] == 1
+    assert told.attrs["alone"] == told.attrs["pure"] == 1
     assert told.attrs["without"] <= 0.55
     assert remainder(found).kind == "nothing"
 

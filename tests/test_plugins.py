@@ -220,6 +220,23 @@ def test_our_optimizers(optimizer: fr.optim.AbstractOptimizer):
     check_optimizer(optimizer)
 
 
+def test_an_optimizer_of_optax_is_swept_in_one_program(tmp_path):
+    lion = fr.optim.Optax(optax.lion, {"learning_rate": 1e-3, "weight_decay": 0.0})
+    experiment = fr.Experiment(
+        fr.tasks.ModularArithmetic(p=5),
+        fr.models.MLP((8,), activation=fr.models.monomial(3)),
+        optimizer=lion,
+        steps=3,
+    )
+    over = {"optimizer.arguments.weight_decay": [0.0, 1.0, 100.0]}
+    assert len(fr.sweeps.plan(experiment, over).groups) == 1
+    runs = fr.train(experiment, over, store=tmp_path / "x.zarr", machine=fr.Machine(progress=False))
+    assert (np.diff(runs.weight_norm.isel(step=-1)) < 0).all()
+    again = fr.experiment_of(fr.open(tmp_path / "x.zarr"), 1)
+    assert again.optimizer.arguments == {"learning_rate": 1e-3, "weight_decay": 1.0}
+    assert again.model.activation is fr.models.monomial(3)
+
+
 @pytest.mark.parametrize(
     ("loss", "classes"),
     [

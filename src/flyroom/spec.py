@@ -76,6 +76,11 @@ class Spec(eqx.Module):
         for field in dataclasses.fields(self):
             check(type(self).__name__, field, getattr(self, field.name, None))
 
+    def __hash__(self) -> int:
+        # A mapping of leaves has no hash, but the structure that it is part of has.
+        leaves, structure = jax.tree.flatten(self)
+        return hash((structure, *leaves))
+
 
 _BOUNDS = {
     "minimum": (np.less, "at least {}"),

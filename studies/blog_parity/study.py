@@ -206,15 +206,14 @@ def exists(data):
 
 
 @study.picture(
-    "The first two principal components of one run's hidden units, a point for each example, "
-    "coloured by its two relevant bits (the source's Figure 2 shows t-SNE)."
+    "One run's hidden units in the plane of t-SNE, a point for each example, coloured by its two "
+    "relevant bits, as in Figure 2 of the source."
 )
 def figure_2(data):
     runs, panels = data["seeds"], {}
     for epoch in CLUSTERS:
         hidden, case = clusters(runs.attrs["store"], int(runs.run[0]), epoch)
-        score = fr.measures.principal_components(hidden).score.values
-        panels[f"epoch {epoch}"] = (score, case)
+        panels[f"epoch {epoch}"] = (fr.measures.t_sne(hidden).values, case)
     return clouds(panels)
 
 

@@ -1,5 +1,6 @@
 """Mathematics that knows no networks."""
 
+from .counting import Counting as Counting, as_addition as as_addition
 from .cyclic import (
     fourier_basis as fourier_basis,
     frequency_margin as frequency_margin,

@@ -17,6 +17,7 @@ def explain(
     *,
     task: Literal["modular-addition", "permutations"] | None = None,
     p: int | None = None,
+    operation: str = "a + b",
     group: str | None = None,
     config: Path | None = None,
     run: int | None = None,
@@ -34,7 +35,9 @@ def explain(
     task
         What somebody's network was trained on. A modulus or a group says it as well.
     p
-        The modulus of addition.
+        The modulus.
+    operation
+        What is done modulo p, such as "a - b"; modulo a prime also "a * b" and "a / b".
     group
         The group of products, such as S5.
     config
@@ -62,14 +65,14 @@ def explain(
         if file.suffix == ".zarr":
             table, told = _of_store(file, run, step)
         else:
-            told = _of_file(file, config, _asked(task, p, group))
+            told = _of_file(file, config, _asked(task, p, operation, group))
             table = _lines(told)
         Console().print(table)
         if json:
             print(dumps(told))
 
 
-def _asked(task: str | None, p: int | None, group: str | None) -> Any:
+def _asked(task: str | None, p: int | None, operation: str, group: str | None) -> Any:
     """The task that a modulus or a group names."""
     from ..spec import SpecError
     from ..tasks import GroupOperation, ModularArithmetic
@@ -81,7 +84,7 @@ def _asked(task: str | None, p: int | None, group: str | None) -> Any:
             "`--group S5` for products of permutations of five, and not both."
         )
     if p is not None:
-        return ModularArithmetic(p=p)
+        return ModularArithmetic(p=p, operation=operation)
     found = re.fullmatch(r"[sS]_?(\d+)", group or "")
     if not found:
         raise SpecError(f"explain.group: got `{group}`; allowed: S2 to S5, such as `--group S5`.")
@@ -133,11 +136,11 @@ def _of_file(path: Path, config: Path | None, task: Any) -> dict[str, Any]:
     if logits is not None:
         return {"layout": "logits", **_told(mechanisms.explain(logits, task))}
     found = interop.read(path, config)
-    told = {"layout": found.layout, **_told(mechanisms.explain(found, task))}
+    explanation = mechanisms.explain(found, task)
+    told = {"layout": found.layout, **_told(explanation)}
     if "irreps" in told:
         return told
-    reading = found.reading(task.p)
-    tables = [found.embedding[tokens] for tokens in reading.tokens]
+    tables = [found.embedding[tokens] for tokens in explanation.subject.reading.tokens]
     if found.shared:
         told["gradient_symmetricity"] = measures.gradient_symmetricity(
             found.answer, tables[0], tables[-1]
@@ -153,7 +156,7 @@ def _told(explanation: Any) -> dict[str, Any]:
     subject = explanation.subject
     told: dict[str, Any] = {"accuracy": explanation.accuracy}
     for one in (explanation, *explanation.others):
-        told |= one.fit.found
+        told |= one.fit.found if one.fit.rule or one.remembers else {}
     waves = "key_frequencies" in told
     left = mechanisms.remainder(explanation)
     heard = mechanisms.neurons(explanation) if subject.heard is not None else None
@@ -166,13 +169,27 @@ def _told(explanation: Any) -> dict[str, Any]:
         **{name: getattr(explanation, name) for name in NUMBERS},
         "left_over": left.kind,
         "neurons": None if heard is None else f"{(heard.part != '').sum():d} of {heard.part.size}",
-        "idealised": None if heard is None else heard.attrs["idealised"],
+        "pure": None if heard is None else heard.attrs["pure"],
+        "idealised": _idealised(explanation),
         "verdict": explanation.verdict,
         "others": [
             {"mechanism": one.fit.kind, **{name: getattr(one, name) for name in NUMBERS}}
             for one in explanation.others
         ],
     }
+
+
+def _idealised(explanation: Any) -> float | None:
+    """The accuracy of the network that the mechanism says it is, of kinds that have one."""
+    from .. import mechanisms
+    from ..spec import SpecError
+
+    try:
+        ideal = mechanisms.idealise(explanation)
+    except SpecError:
+        return None
+    subject = mechanisms.Pairs.of(ideal, explanation.subject.task)
+    return subject.accuracy(subject.logits)
 
 
 def _circle(one: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from .geometry import (
     principal_components as principal_components,
     representation_quality as representation_quality,
     silhouette as silhouette,
+    t_sne as t_sne,
     weight_density as weight_density,
 )
 from .groups import (
@@ -44,6 +45,7 @@ from .logits import (
 )
 from .margins import (
     group_norm as group_norm,
+    largest_parity_margin as largest_parity_margin,
     largest_quadratic_margin as largest_quadratic_margin,
     normalized_margin as normalized_margin,
     output_margins as output_margins,

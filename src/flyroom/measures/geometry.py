@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import lazy_loader
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Shaped
@@ -13,6 +14,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import gaussian_kde
 
 from ..models import divide
+
+sklearn: Any = lazy_loader.load("sklearn")  # half a second, which only t-SNE is worth
 
 
 def representation_quality(
@@ -97,6 +100,47 @@ def principal_components(features: Float[np.ndarray, "row channel"], count: int 
         },
         {"component": np.arange(1, count + 1)},
     )
+
+
+def t_sne(
+    features: Float[np.ndarray, "row channel"], *, perplexity: float = 30.0, seed: int = 0
+) -> xr.DataArray:
+    r"""Places in the plane at which rows have the neighbours that they have among features.
+
+    t-SNE: with \(p_{ij}\) from normal densities of distances between features, whose widths give
+    each row about as many neighbours as the perplexity says, and \(q_{ij} \propto (1 + \lVert y_i -
+    y_j \rVert^2)^{-1}\), the places \(y\) make \(\sum_{ij} p_{ij} \log(p_{ij} / q_{ij})\) small. It
+    begins with the first two principal components. Who is near whom means something; sizes of
+    groups and distances between them do not.
+
+    Args:
+        features: one vector for each row, such as the hidden units of each example.
+        perplexity: about how many neighbours a row has; less than there are rows.
+        seed: of what is drawn on the way.
+
+    Raises:
+        ValueError: there are not more rows than the perplexity.
+
+    Returns:
+        Places over `row` and `component`.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> two = np.concatenate([random.normal(size=(20, 5)), random.normal(9, size=(20, 5))])
+        >>> places = t_sne(two, perplexity=5.0).values
+        >>> print(round(silhouette(places, np.repeat([0, 1], 20))))
+        1
+
+    Source: van der Maaten and Hinton 2008, by `sklearn.manifold.TSNE`.
+    """
+    if not 0 < perplexity < len(features):
+        raise ValueError(
+            f"t_sne: got perplexity={perplexity}; allowed: above 0 and less than the "
+            f"{len(features)} rows."
+        )
+    found = sklearn.manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    places = found.fit_transform(np.asarray(features, np.float64))
+    return xr.DataArray(places, {"component": [1, 2]}, ("row", "component"), "t_sne")
 
 
 def silhouette(

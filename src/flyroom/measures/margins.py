@@ -1,5 +1,6 @@
 """By how much the right answer wins, for weights of a given size."""
 
+import math
 from typing import Any
 
 import jax
@@ -133,3 +134,26 @@ def largest_quadratic_margin(p: int) -> float:
     if p < 2:
         raise ValueError(f"largest_quadratic_margin: got p={p}; allowed: at least 2.")
     return float(np.sqrt(2 / 27) / (np.sqrt(p) * (p - 1)))
+
+
+def largest_parity_margin(k: int) -> float:
+    r"""The largest grouped margin with which neurons that take the `k`-th power compute a parity.
+
+    \(k! \sqrt{2 / (k + 1)^{k + 1}}\) with \(\nu = k + 1\), for one hidden layer without biases and
+    two outputs, over all strings of bits, of which `k` matter.
+
+    Args:
+        k: how many bits matter, at least 1.
+
+    Raises:
+        ValueError: `k` is less.
+
+    Example:
+        >>> print(f"{largest_parity_margin(4):.4f}")
+        0.6072
+
+    Source: Morwani et al. 2023, arXiv:2311.07568.
+    """
+    if k < 1:
+        raise ValueError(f"largest_parity_margin: got k={k}; allowed: at least 1.")
+    return float(math.factorial(k) * np.sqrt(2 / (k + 1) ** (k + 1)))

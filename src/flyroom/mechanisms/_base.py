@@ -27,6 +27,7 @@ class AbstractMechanism(abc.ABC):
 
     subject: ClassVar[type[AbstractSubject]]  # what is asked of networks that may compute so
     closed: ClassVar[bool] = False  # whether its formula needs nothing of the network
+    rule: ClassVar[bool] = True  # whether it answers what was never asked before
 
     @staticmethod
     @abc.abstractmethod

@@ -12,6 +12,7 @@ from ._subject import AbstractSubject
 from .cosets import Cosets
 from .parity import Parity
 from .quadrature import Quadrature
+from .remembered import MemorizedTable
 from .representations import Representations
 from .waves import FourierSum
 
@@ -22,8 +23,10 @@ MECHANISMS: tuple[type[AbstractMechanism], ...] = (
     Cosets,
     Representations,
     Parity,
+    MemorizedTable,
 )
 PROOF = 0.9  # what each of the three numbers has to be for an explanation
+LITTLE = 0.05  # the same: with less there are no right answers but by chance
 LEARNED = 0.5  # of what is to be learned above chance: with less nothing was, and nothing is told
 
 
@@ -51,14 +54,20 @@ class Explanation:
 
     @property
     def holds(self) -> bool:
-        """Whether all three numbers are 0.9 or more, and the network does what it is asked."""
-        return self.least >= PROOF and self.learned >= LEARNED
+        """Whether all three numbers of a rule are 0.9 or more, and at least half was learned."""
+        return self.fit.rule and self.least >= PROOF and self.learned >= LEARNED
 
     @property
     def learned(self) -> float:
         """Its accuracy above chance, as a share of what there is."""
         chance = self.subject.chance
         return max(self.accuracy - chance, 0.0) / (1 - chance)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what it answers rightly is a list of pairs that it is surer of than of others."""
+        listed = not self.fit.rule and min(self.sufficient, self.necessary) >= PROOF
+        return listed and self.learned >= LITTLE
 
     @property
     def least(self) -> float:
@@ -85,11 +94,12 @@ class Explanation:
         if self.holds:
             return f"{self.mechanism.capitalize()}: {proof}."
         if self.learned < LEARNED:
-            return (
+            little = (
                 f"No explanation: it answers {self.accuracy:.1%} of all {self.subject.questions} "
                 f"rightly, where chance is {self.subject.chance:.1%}. That is less than half of "
                 "what there is to learn."
             )
+            return f"{little} It is a {self.fit.kind}: {proof}." if self.remembers else little
         return f"No explanation. Of the best that was tried: {proof}."
 
     def __str__(self) -> str:
@@ -114,8 +124,9 @@ def explain(
         what: results or the path of a store; or a network, one that somebody published
             (`fr.interop.read`), its logits for all pairs, or a function of two arrays of elements
             that gives them; of a parity a network or a function of its inputs.
-        task: addition modulo `p`, products of permutations or a parity, as the network reads it;
-            that of the results if `None`.
+        task: an operation modulo `p` that is addition in some order of its elements (`a + b`,
+            `a - b`; modulo a prime `a * b` and `a / b`), products of permutations or a parity, as
+            the network reads it; that of the results if `None`.
         run: which run of results.
         step: at which step its weights were kept; the last if `None`.
 
@@ -149,10 +160,15 @@ def explain(
     return dataclasses.replace(best, others=others)
 
 
-def _rank(one: Explanation) -> tuple[bool, bool, float, float]:
-    """What holds before what does not, what says more before what says less, then by evidence."""
+def _rank(one: Explanation) -> tuple[bool, bool, bool, float, float]:
+    """What holds before what does not, what says more before what says less, then by evidence.
+
+    A list of most pairs can do most of what any network does, so it is told of none but those that
+    have learned too little for a rule.
+    """
     says_more = one.holds and one.fit.closed
-    return (one.holds, says_more, round(one.least, 3), round(one.predictive, 3))
+    tells = one.fit.rule or one.learned < LEARNED
+    return (one.holds, says_more, tells, round(one.least, 3), round(one.predictive, 3))
 
 
 def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:

@@ -14,7 +14,7 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
     share, and carries the mechanism if that is large enough.
 
     Three accuracies, each as a share of the network's own, say what that is worth: `alone`, if all
-    other neurons hear their means; `without`, if those that carry it do; and `idealised`, if each
+    other neurons hear their means; `without`, if those that carry it do; and `pure`, if each
     neuron that carries it hears nothing but its own part, such as one pure wave, the others their
     means, and answers are read through the parts alone.
 
@@ -33,7 +33,7 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
         >>> import flyroom as fr
         >>> network = fr.models.constructed.circles(31, 5, (2, 7))
         >>> found = neurons(fr.explain(network, fr.tasks.ModularArithmetic(p=31)))
-        >>> print(*found.part.values, found.attrs["idealised"])
+        >>> print(*found.part.values, found.attrs["pure"])
         2 2 2 2 2 7 7 7 7 7 1.0
 
     Source: shares: Nanda et al. 2023, arXiv:2301.05217, of what neurons say.
@@ -71,6 +71,6 @@ def neurons(explanation: Explanation, *, share: float = 0.85) -> xr.Dataset:
         attrs={
             "alone": worth(subject.hearing(np.where(carries, values, means))),
             "without": worth(subject.hearing(np.where(carries, means, values))),
-            "idealised": worth(fit.read(subject.hearing(pure))),
+            "pure": worth(fit.read(subject.hearing(pure))),
         },
     )

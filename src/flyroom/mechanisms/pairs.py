@@ -7,7 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from ..algebra import fourier_basis, irrep, numbering, partitions, symmetric
+from ..algebra import (
+    Counting,
+    as_addition,
+    fourier_basis,
+    irrep,
+    numbering,
+    partitions,
+    symmetric,
+)
 from ..interop import Checkpoint, Reading
 from ..models import AbstractNetwork
 from ..results.labels import dims, paths, rebuild
@@ -31,7 +39,8 @@ class Pairs(AbstractSubject):
         labels: the right answers.
         network: what gave them, if there is more than its logits.
         reading: how it reads pairs.
-        order: which of its answers is which element.
+        counting: in which order the elements are counted: that of the residues or permutations, the
+            discrete logarithms of a product, or somebody's own.
     """
 
     task: Any
@@ -39,7 +48,7 @@ class Pairs(AbstractSubject):
     labels: Int[np.ndarray, "a b"]
     network: AbstractNetwork | None
     reading: Reading | None
-    order: Int[np.ndarray, "element"]
+    counting: Counting
 
     questions = "pairs"
 
@@ -51,29 +60,32 @@ class Pairs(AbstractSubject):
             what: a network that reads what the task writes, one that somebody published, a function
                 of two arrays of elements, or logits by both inputs and answer. A published network
                 may number the elements of a group in its own way, which is found by its answers.
-            task: addition modulo `p`, or products of permutations.
+            task: an operation modulo `p` that is addition if its elements are counted in some
+                order, such as `a + b`, `a - b`, `a * b` and `a / b` (the latter two without zero);
+                or products of permutations.
 
         Raises:
             SpecError: it is another task, or logits have another shape or are not finite.
             CheckpointError: a published network does not read that many elements.
         """
-        labels = _labels(task)
-        size, order = len(labels), np.arange(len(labels))
-        a, b = np.divmod(np.arange(size**2), size)
+        counting, labels, count = _numbers(task)
+        left, right = np.repeat(counting.left, len(labels)), np.tile(counting.right, len(labels))
         if isinstance(what, Checkpoint):
-            network, reading = what.network, what.reading(size)
+            network, whole = what.network, what.reading(count)
+            reading = Reading(whole.inputs[left * count + right], whole.tokens[:, counting.left])
         elif isinstance(what, AbstractNetwork):
-            network, reading = what, Reading(task.rows(a, b), order[None])
+            network, reading = what, Reading(task.rows(left, right), counting.left[None])
         else:
-            given = what(a, b) if callable(what) else what
-            logits = np.asarray(given, np.float64)
-            if callable(what) and logits.shape == (size**2, size):
-                logits = logits.reshape(size, size, size)
-            return Pairs(task, _checked(logits, size), labels, None, None, order)
+            given = what(*np.divmod(np.arange(count**2), count)) if callable(what) else what
+            every = np.asarray(given, np.float64)
+            if callable(what) and every.shape == (count**2, count):
+                every = every.reshape(count, count, count)
+            logits = _checked(every, count)[np.ix_(*counting)]
+            return Pairs(task, logits, labels, None, None, counting)
         # Untied, so that what is changed in what enters is not changed in the answers as well.
         network = jax.tree.map(jnp.asarray, network).untied()
-        logits = _checked(_answers(network, reading.inputs, size), size)
-        found = Pairs(task, logits, labels, network, reading, order)
+        logits = _answers(network, reading.inputs, counting)
+        found = Pairs(task, _checked(logits, len(labels)), labels, network, reading, counting)
         return found._numbered() if isinstance(what, Checkpoint) else found
 
     @property
@@ -113,21 +125,20 @@ class Pairs(AbstractSubject):
         if self.network is None or self.reading is None:
             return self.logits @ matrix
         arrays = paths(self.network)
+        # Where right operands are counted backwards the same rows serve: their mixtures are even.
         for path, axis in self._tables.items():
             rows = np.moveaxis(np.asarray(arrays[path], np.float64), axis, 0).copy()
             for tokens in self.reading.tokens:
                 rows[tokens] = np.tensordot(matrix, rows[tokens], axes=1)
             arrays[path] = np.moveaxis(rows, 0, axis).astype(arrays[path].dtype)
-        answers = _answers(rebuild(self.network, arrays), self.reading.inputs, self.size)
-        return np.take(answers, self.order, axis=2)
+        return _answers(rebuild(self.network, arrays), self.reading.inputs, self.counting)
 
     @property
     def inputs(self) -> Shaped[np.ndarray, "pair *token"] | None:
         return None if self.reading is None else self.reading.inputs
 
     def hearing(self, values: Float[np.ndarray, "pair neuron"]) -> Logits:
-        logits = self.told(values)
-        return centred(np.take(_square(logits, self.size), self.order, axis=2))
+        return centred(_square(self.told(values), self.counting))
 
     @functools.cached_property
     def _tables(self) -> dict[str, int]:
@@ -155,37 +166,47 @@ class Pairs(AbstractSubject):
             self,
             logits=self.logits[np.ix_(order, order, order)],
             reading=Reading(self.reading.inputs[pairs], self.reading.tokens[:, order]),
-            order=order,
+            counting=Counting(order, order, order),
         )
         # An order that most answers do not fit is the best of many guesses, and none.
         return found if found.accuracy(found.logits) >= 0.5 else self
 
 
-def _labels(task: Task) -> Int[np.ndarray, "a b"]:
-    """The right answers to all pairs."""
+def _numbers(task: Task) -> tuple[Counting, Int[np.ndarray, "a b"], int]:
+    """How elements are counted, the right answers to all pairs, and how many a network knows."""
     if isinstance(task, GroupOperation):
         if task.operation != "a b" or task.degree > LARGEST:
             raise SpecError(
                 f"explain: got the operation `{task.operation}` on permutations of {task.degree}; "
                 f"allowed: `a b` on those of 2 to {LARGEST}."
             )
-        return symmetric(task.degree).table
-    if task.operation != "a + b":
+        labels = symmetric(task.degree).table
+        return Counting(*3 * [np.arange(len(labels))]), labels, len(labels)
+    counting = as_addition(task.results())
+    if counting is None:
         raise SpecError(
-            f"explain: got the operation `{task.operation}`; allowed: `a + b`, the only one "
-            "modulo p whose mechanisms are known here."
+            f"explain: got the operation `{task.operation}` modulo {task.p}; allowed: those that "
+            "are addition in some order of the residues, such as `a + b`, `a - b`, and modulo a "
+            "prime `a * b` and `a / b`: only of these mechanisms are known here."
         )
-    return np.add.outer(np.arange(task.p), np.arange(task.p)) % task.p
+    every = np.arange(len(counting.left))
+    return counting, np.add.outer(every, every) % len(every), task.p
 
 
-def _answers(network: Any, inputs: np.ndarray, size: int) -> Logits:
+def _answers(network: Any, inputs: np.ndarray, counting: Counting) -> Logits:
     """The logits of the answers for all pairs."""
-    return _square(by_rows(table, inputs, network), size)
+    return _square(by_rows(table, inputs, network), counting)
 
 
-def _square(logits: np.ndarray, size: int) -> Logits:
+def _square(logits: np.ndarray, counting: Counting) -> Logits:
     """Rows of logits by both inputs; a network may have more classes than there are answers."""
-    return logits[:, :size].reshape(size, size, -1).astype(np.float64)
+    size, outputs = len(counting.left), logits.shape[1]
+    if outputs <= counting.answers.max():
+        raise SpecError(
+            f"explain: got a network of {outputs} answers; allowed: at least "
+            f"{counting.answers.max() + 1}, those of the task."
+        )
+    return logits[:, counting.answers].reshape(size, size, size).astype(np.float64)
 
 
 def _checked(logits: np.ndarray, size: int) -> Logits:

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+_POWER = "monomial_"
+
 
 def relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """`max(0, x)`."""
@@ -56,4 +58,12 @@ def monomial(k: int) -> Callable[[Float[Array, "..."]], Float[Array, "..."]]:
     def power(x: Float[Array, "..."]) -> Float[Array, "..."]:
         return jax.lax.integer_pow(x, k)
 
+    # A name by which a stored experiment finds it again, in `__getattr__` below.
+    power.__name__ = power.__qualname__ = f"{_POWER}{k}"
     return power
+
+
+def __getattr__(name: str) -> Callable[[Float[Array, "..."]], Float[Array, "..."]]:
+    if name.startswith(_POWER) and name[len(_POWER) :].isdecimal():
+        return monomial(int(name[len(_POWER) :]))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

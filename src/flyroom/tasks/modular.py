@@ -66,7 +66,8 @@ class ModularArithmetic(AbstractTable):
 
     def table(self) -> tuple[Shaped[np.ndarray, "example position"], Int[np.ndarray, "example"]]:
         a, b = np.divmod(np.arange(self.p**2), self.p)
-        labels, defined = _answers(self.operation, self.p, a, b)
+        results = self.results().ravel()
+        defined = results >= 0
         if not defined.any():
             raise SpecError(
                 f"ModularArithmetic.operation: `{self.operation}` modulo {self.p} is defined for "
@@ -75,7 +76,7 @@ class ModularArithmetic(AbstractTable):
             )
         keep = defined
         if not self.ordered:
-            if not np.array_equal(labels.reshape(self.p, -1), labels.reshape(self.p, -1).T):
+            if not np.array_equal(results.reshape(self.p, -1), results.reshape(self.p, -1).T):
                 raise SpecError(
                     f"ModularArithmetic.ordered: unordered pairs need an operation with "
                     f"f(a, b) = f(b, a), which `{self.operation}` modulo {self.p} is not. "
@@ -83,7 +84,13 @@ class ModularArithmetic(AbstractTable):
                 )
             keep = defined & (a <= b)
         inputs = self._encoding.rows(a, b)
-        return inputs[keep], labels[keep].astype(np.int32)
+        return inputs[keep], results[keep].astype(np.int32)
+
+    def results(self) -> Int[np.ndarray, "{self.p} {self.p}"]:
+        """The result for every pair of residues, −1 where the operation is not defined."""
+        a, b = np.divmod(np.arange(self.p**2), self.p)
+        labels, defined = _answers(self.operation, self.p, a, b)
+        return np.where(defined, labels, -1).reshape(self.p, self.p)
 
     @property
     def _encoding(self) -> Encoding:

@@ -17,7 +17,7 @@ from . import engine
 from .engine import SEEDED, Fixed, Nouns, Program
 from .experiment import Experiment
 
-CACHED = 2**19  # how many activations, in float32, are 2 MB
+CACHED = 3 * 2**18  # how many activations, in float32, are 3 MB
 LEAST = 384  # rows, below which what does not depend on an example is done again too often
 
 
@@ -93,14 +93,14 @@ def _seed(experiment: Experiment, purpose: str) -> int:
 
 
 def rung(rows: int) -> int:
-    """The size that so many examples are padded to: eight per doubling, whatever else is swept.
+    """The size that so many examples are padded to: 32 per doubling, whatever else is swept.
 
     Example:
-        >>> rung(911), rung(300), rung(1)
-        (940, 305, 1)
+        >>> rung(911), rung(4704), rung(30)
+        (912, 4736, 30)
     """
-    step = math.ceil(8 * math.log2(rows) - 1e-9)
-    return next(s for j in (step - 1, step, step + 1) if (s := math.ceil(2 ** (j / 8))) >= rows)
+    step = 2 ** max(0, (rows - 1).bit_length() - 6)
+    return math.ceil(rows / step) * step
 
 
 def fixed(experiment: Experiment, sizes: tuple[int, int]) -> Fixed:
