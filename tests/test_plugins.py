@@ -232,7 +232,7 @@ def test_an_optimizer_of_optax_is_swept_in_one_program(tmp_path):
     assert len(fr.sweeps.plan(experiment, over).groups) == 1
     runs = fr.train(experiment, over, store=tmp_path / "x.zarr", machine=fr.Machine(progress=False))
     assert (np.diff(runs.weight_norm.isel(step=-1)) < 0).all()
-    again = fr.experiment_of(fr.open(tmp_path / "x.zarr"), 1)
+    again: Any = fr.experiment_of(fr.open(tmp_path / "x.zarr"), 1)
     assert again.optimizer.arguments == {"learning_rate": 1e-3, "weight_decay": 1.0}
     assert again.model.activation is fr.models.monomial(3)
 

@@ -347,8 +347,8 @@ def test_what_a_wrong_call_is_told(
 
 NAMES = (
     "barak_parity", "blog_parity", "chughtai_s5", "doshi_corrupted", "merrill_parity",
-    "morwani_parity", "nanda_mod113", "pair_collapsed", "pair_five_neurons", "pair_mechanism", "pair_mod67",
-    "pair_parity", "pair_reverse", "pair_sweep", "panickssery_mod53", "parity_decay",
+    "morwani_parity", "nanda_mod113", "pair_collapsed", "pair_five_neurons", "pair_mechanism",
+    "pair_mod67", "pair_parity", "pair_reverse", "pair_sweep", "panickssery_mod53", "parity_decay",
     "parity_noise", "power_tables",
     "report_fractions", "report_optimizers", "varma_efficiency", "zhong_circles",
 )  # fmt: skip
