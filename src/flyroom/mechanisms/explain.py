@@ -65,9 +65,13 @@ class Explanation:
 
     @property
     def remembers(self) -> bool:
-        """Whether what it answers rightly is a list of pairs that it is surer of than of others."""
+        """Whether what it answers rightly is a list of pairs that it is surer of than of others.
+
+        A list of most pairs can do most of what any network does, so there is none of those that
+        have learned enough for a rule.
+        """
         listed = not self.fit.rule and min(self.sufficient, self.necessary) >= PROOF
-        return listed and self.learned >= LITTLE
+        return listed and LITTLE <= self.learned < LEARNED
 
     @property
     def least(self) -> float:
@@ -161,13 +165,9 @@ def explain(
 
 
 def _rank(one: Explanation) -> tuple[bool, bool, bool, float, float]:
-    """What holds before what does not, what says more before what says less, then by evidence.
-
-    A list of most pairs can do most of what any network does, so it is told of none but those that
-    have learned too little for a rule.
-    """
+    """What holds before what does not, what says more before what says less, then by evidence."""
     says_more = one.holds and one.fit.closed
-    tells = one.fit.rule or one.learned < LEARNED
+    tells = one.fit.rule or one.remembers
     return (one.holds, says_more, tells, round(one.least, 3), round(one.predictive, 3))
 
 
