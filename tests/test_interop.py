@@ -185,7 +185,7 @@ def test_the_explorable_is_explained_from_the_shell(
     assert (found["accuracy"], found["key_frequencies"]) == (1.0, [1, 15, 23])
     assert found["neurons_by_frequency"] == {"1": 12, "15": 6, "23": 6}
     assert [one["frequency"] for one in found["circles"]] == [1, 15, 23]
-    assert [one["mechanism"] for one in found["others"]] == ["quadrature"]
+    assert [one["mechanism"] for one in found["others"]] == ["quadrature", "memorised table"]
     assert "or quadrature" in out
     # its inputs meet in a sum
     assert found["gradient_symmetricity"] == pytest.approx(1)

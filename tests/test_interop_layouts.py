@@ -116,6 +116,20 @@ def test_nets_of_groups(tmp_path: Path):
     np.testing.assert_allclose(logits(path), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("biased", [False, True])
+def test_nets_of_permutations(tmp_path: Path, biased: bool):
+    sizes = {"lembed__weight": (P, D), "rembed__weight": (P, D)}
+    sizes |= {"linear__weight": (N, 2 * D), "unembed__weight": (P, N)}
+    w = draw(4, **sizes, **({"linear__bias": (N,), "unembed__bias": (P,)} if biased else {}))
+    path = saved(tmp_path, w)
+    assert read(path).layout == "sn-grok perceptron"
+    into, out = (w.get(f"{name}.bias", 0) for name in ("linear", "unembed"))
+    both = [np.r_[w["lembed.weight"][a], w["rembed.weight"][b]] for a, b in PAIRS]
+    hidden = [relu(w["linear.weight"] @ x + into) for x in both]
+    expected = [w["unembed.weight"] @ h + out for h in hidden]
+    np.testing.assert_allclose(logits(path), expected, rtol=1e-4, atol=1e-4)
+
+
 HEADS, CHANNEL = 2, 3
 
 
@@ -244,7 +258,7 @@ def test_a_group_numbered_in_another_order_is_found_by_its_products(tmp_path, tr
     assert found.accuracy == 1
     assert found.mechanism == "representations"
     assert list(found.fit.similarity) == [(3, 1)]
-    order = found.subject.order
+    order = found.subject.counting.answers
     answers = np.empty((24, 24), int)
     answers[np.ix_(theirs, theirs)] = theirs[table]
     assert (answers[np.ix_(order, order)] == order[symmetric(4).table]).all()
@@ -284,7 +298,8 @@ def test_what_is_written_is_read_again(tmp_path: Path):
     config = json.loads(path.with_suffix(".json").read_text())
     assert (config["n_layers"], config["d_head"], config["act_fn"]) == (2, 4, "relu")
     inputs = jnp.asarray(task.table()[0])
-    np.testing.assert_array_equal(read(path).network.table(inputs), network.table(inputs))
+    again = read(path).network.table(inputs)
+    np.testing.assert_allclose(again, network.table(inputs), rtol=1e-5, atol=1e-6)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 

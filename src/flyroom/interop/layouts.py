@@ -99,6 +99,11 @@ LAYOUTS = (
         perceptrons.two_embeddings,
     ),
     Layout("rep-theory perceptron", ("W_x", "W_y", "W", "W_U"), perceptrons.of_group),
+    Layout(
+        "sn-grok perceptron",
+        ("lembed.weight", "rembed.weight", "linear.weight", "unembed.weight"),
+        perceptrons.of_permutations,
+    ),
     Layout("rep-theory bilinear", ("W_x", "W_y", "W_U"), perceptrons.bilinear),
     Layout(
         "factored perceptron of the PAIR explorable",

@@ -53,6 +53,20 @@ def of_group(tensors: Tensors, config: Config) -> Built:
     return Built(network, both[0], shared=False)
 
 
+def of_permutations(tensors: Tensors, config: Config) -> Built:
+    """Two embeddings, side by side, one layer, and answers that may have a bias."""
+    del config
+    both = np.stack([tensors["lembed.weight"], tensors["rembed.weight"]])
+    sides = np.split(tensors["linear.weight"].T, 2)
+    biases = (tensors.get("linear.bias"), tensors.get("unembed.bias"))
+    network = MLPNetwork(
+        first=jnp.asarray(np.matmul(both, sides)),
+        weights=(jnp.asarray(tensors["unembed.weight"].T),),
+        biases=tuple(None if bias is None else jnp.asarray(bias) for bias in biases),
+    )
+    return Built(network, both[0], shared=False)
+
+
 def bilinear(tensors: Tensors, config: Config) -> Built:
     """Products of two embeddings, each as the squares of their sum and their difference."""
     del config
