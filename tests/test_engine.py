@@ -119,7 +119,7 @@ def test_a_split_compiles_once_per_rung(traces):
     # Of 289 pairs these are on the rungs 120, 120 and 126, and the rest on 172, 172 and 164.
     counts = [119, 120, 126]
     rungs = {(fr.training.rung(n), fr.training.rung(289 - n)) for n in counts}
-    fr.train(modular(p=17, steps=3), {"task.train_count": counts}, machine=MAPPED)
+    fr.train(modular(**{"task.p": 17}, steps=3), {"task.train_count": counts}, machine=MAPPED)
     assert traces["advance"] == len(rungs) == 2
 
 

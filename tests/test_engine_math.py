@@ -116,7 +116,7 @@ def adamw(weights, slopes, m, v, t: int, rate: float, decay: float):
 
 def test_training_equals_numpy():
     """Also through a change of leaves, which leaves the optimizer's state alone."""
-    trainer = Trainer(MODULAR)
+    trainer = Trainer(MODULAR, more=5)
     state = trainer.start()
     network: Any = state.network
     weights = [np.array(w) for w in (network.embed, network.into, network.out)]
