@@ -1,11 +1,13 @@
 """Static pictures of results, for reports and notebooks."""
 
+from ._labels import run_label as run_label
 from .curves import (
     learning_curves as learning_curves,
     overview as overview,
     survival_curves as survival_curves,
 )
 from .maps import phase_map as phase_map
+from .palette import palette as palette, ramps as ramps
 from .report import write_report as write_report
 from .run import plot as plot
 from .weights import (

@@ -8,7 +8,12 @@ def swept(runs: xr.Dataset) -> list[str]:
 
 
 def run_label(runs: xr.Dataset, position: int) -> str:
-    """What sets one run apart from the others: its values along the axes of the sweep."""
+    """What sets one run apart from the others: its values along the axes of the sweep.
+
+    Args:
+        runs: results, as from `fr.train` or `fr.open`.
+        position: which of them, counted from 0.
+    """
     one = runs.isel(run=position)
     parts = [f"{leaf_name(path)} {short(one[path].item())}" for path in swept(runs)]
     return ", ".join(parts) or f"run {one.run.item()}"

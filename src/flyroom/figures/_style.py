@@ -19,9 +19,10 @@ TRAIN, TEST = "#0072b2", "#d55e00"
 FREQUENCIES = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31")
 INK, QUIET, RULE = "#1b1c20", "#6d717a", "#d5d7dc"
 
-_BLUE_TO_RUST = ("#0b3c6f", "#4585bd", "#bcd5e8", "#f7f5f2", "#f3cdb5", "#cf7645", "#7d2c0a")
-WEIGHTS = LinearSegmentedColormap.from_list("flyroom_weights", _BLUE_TO_RUST)
-SHARE = LinearSegmentedColormap.from_list("flyroom_share", ("#f7f5f2", "#9db4c9", "#16324f"))
+BLUE_TO_RUST = ("#0b3c6f", "#4585bd", "#bcd5e8", "#f7f5f2", "#f3cdb5", "#cf7645", "#7d2c0a")
+WEIGHTS = LinearSegmentedColormap.from_list("flyroom_weights", BLUE_TO_RUST)
+PAPER_TO_BLUE = ("#f7f5f2", "#9db4c9", "#16324f")
+SHARE = LinearSegmentedColormap.from_list("flyroom_share", PAPER_TO_BLUE)
 
 _RC: dict[Any, Any] = {
     "axes.axisbelow": True,

@@ -7,29 +7,12 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from . import _style
-
-# Each colour of the house as it is on paper, and as it is on a dark screen.
-_COLORS = {
-    "ink": (_style.INK, "#e9e9ec"),
-    "quiet": (_style.QUIET, "#9a9ea8"),
-    "rule": (_style.RULE, "#363942"),
-    "train": (_style.TRAIN, "#4ea8e0"),
-    "test": (_style.TEST, "#ff8a3d"),
-} | {
-    f"frequency-{i}": pair
-    for i, pair in enumerate(
-        zip(
-            _style.FREQUENCIES,
-            ("#2fc79a", "#e39ac4", "#f0b429", "#7cc8f2", "#b48fd0", "#c9a25f"),
-            strict=True,
-        )
-    )
-}
+from .palette import palette
 
 
 def variables(dark: bool) -> str:
     """The declarations of the house's colours as CSS custom properties."""
-    return " ".join(f"--{name}: {pair[dark]};" for name, pair in _COLORS.items())
+    return " ".join(f"--{name}: {color};" for name, color in palette(dark=dark).items())
 
 
 def to_svg(figure: Figure) -> str:
@@ -64,7 +47,7 @@ def inline(figure: Figure, name: str, label: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
     body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # a hundredth of a point is enough
-    for variable, (color, _) in _COLORS.items():
+    for variable, color in palette().items():
         body = body.replace(color, f"var(--{variable})")
     return (
         f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}" '

@@ -74,7 +74,7 @@ def neurons_by_frequency(
     """
     found = measures.neuron_frequencies(network, share=share)
     table = np.asarray(measures.input_tables(network), np.float64)[0]
-    order = _by_wave(found)
+    order = measures.wave_order(found)
     frequency = found.frequency.values[order]
     groups = [(k, np.array(list(g))) for k, g in groupby(order, lambda n: int(found.frequency[n]))]
     colors = color_of(sorted(k for k, _ in groups if k)) | {0: QUIET}
@@ -171,17 +171,10 @@ def _order(network: Any) -> tuple[Int[np.ndarray, "neuron"], list[tuple[float, s
         size = np.linalg.norm(_matrices(network)[0][0], axis=1)
         return np.argsort(-size), [(len(size) / 2 - 0.5, "neuron, by size")]
     found = measures.neuron_frequencies(network)
-    order = _by_wave(found)
+    order = measures.wave_order(found)
     frequency = found.frequency.values[order]
     middles = [(k, np.flatnonzero(frequency == k).mean()) for k in dict.fromkeys(frequency)]
     return order, [(float(at), f"freq. {k}" if k else "none") for k, at in middles]
-
-
-def _by_wave(found: Any) -> Int[np.ndarray, "neuron"]:
-    """Neurons by frequency and phase; then those without one, the most wave-like first."""
-    frequency = found.frequency.values
-    last = np.where(frequency == 0, np.iinfo(int).max, frequency)
-    return np.lexsort((np.where(frequency == 0, -found.power_share, found.phase), last))
 
 
 def _heatmap(axes: Axes, matrix: Float[np.ndarray, "neuron column"], bar: float) -> None:

@@ -74,6 +74,7 @@ from .spectra import (
     pair_neuron_frequencies as pair_neuron_frequencies,
     phase_doubling as phase_doubling,
     prominent_frequencies as prominent_frequencies,
+    wave_order as wave_order,
 )
 from .stages import (
     circuit_stages as circuit_stages,

@@ -3,7 +3,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .. import algebra
 from ..models import AbstractNetwork
@@ -80,6 +80,25 @@ def neuron_frequencies(network: Any, *, share: float = 0.85, strength: float = 0
         },
         attrs={"share": share, "strength": strength},
     )
+
+
+def wave_order(found: xr.Dataset) -> Int[np.ndarray, "neuron"]:
+    """An order of neurons in which waves that are alike stand together.
+
+    By frequency and phase; then those without a frequency, the most wave-like first.
+
+    Args:
+        found: what `neuron_frequencies` says of them.
+
+    Example:
+        >>> angle = 2 * np.pi * np.arange(67) / 67
+        >>> waves = [np.cos(9 * angle), np.cos(5 * angle - 1), np.cos(5 * angle)]
+        >>> wave_order(neuron_frequencies(np.stack(waves, axis=1)))
+        array([2, 1, 0])
+    """
+    frequency = found.frequency.values
+    last = np.where(frequency == 0, np.iinfo(int).max, frequency)
+    return np.lexsort((np.where(frequency == 0, -found.power_share, found.phase), last))
 
 
 def key_frequencies(

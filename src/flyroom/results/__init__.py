@@ -7,7 +7,12 @@ from .access import (
     open as open,
 )
 from .journal import JournalError as JournalError, journal_path as journal_path
-from .kept import Kept as Kept, network as network, networks as networks
+from .kept import (
+    Kept as Kept,
+    kept_steps as kept_steps,
+    network as network,
+    networks as networks,
+)
 from .labels import paths as paths, rebuild as rebuild
 from .provenance import provenance as provenance
 from .reopen import reopen as reopen

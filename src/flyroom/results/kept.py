@@ -94,6 +94,26 @@ def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None
                 yield Kept(run, step, _filled(template, table.row(member)))
 
 
+def kept_steps(runs: xr.Dataset | str | Path) -> dict[int, list[int]]:
+    """The steps at which weights were kept, increasing, of each run of which some were.
+
+    Args:
+        runs: an opened store, or the path of one; of the runs that are left in it.
+
+    Example:
+        >>> import flyroom as fr
+        >>> kept_steps("runs/decay.zarr")[0]  # doctest: +SKIP
+        [0, 50000]
+    """
+    data = runs if isinstance(runs, xr.Dataset) else open(runs)
+    steps: dict[int, list[int]] = {run: [] for run in data.run.values.tolist()}
+    for table in _tables(Path(data.attrs["store"])):
+        for run, step in zip(table.runs.tolist(), table.steps.tolist(), strict=True):
+            if run in steps:
+                steps[run].append(step)
+    return {run: sorted(found) for run, found in steps.items() if found}
+
+
 def _template(data: xr.Dataset, run: int) -> AbstractNetwork:
     """A network of the form of a run's, without weights."""
     return program_of(experiment_of(data, run, recording=False))[0].template
