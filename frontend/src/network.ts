@@ -1,0 +1,156 @@
+// What a network of two matrices answers, and what it answers with parts of it taken out.
+
+import type { Forward, Numbers, Tensor } from "./bundle.ts";
+
+const ACTIVATIONS: Record<string, (x: number) => number> = {
+	relu: (x) => Math.max(0, x),
+	square: (x) => x * x,
+	absolute: Math.abs,
+	tanh: Math.tanh,
+	identity: (x) => x,
+	sine: Math.sin,
+};
+
+/** A network at one step: its tables and its output matrix. */
+export interface Network {
+	tables: Float64Array[]; // each: token, neuron
+	out: Numbers; // neuron, output
+	tokens: number;
+	neurons: number;
+	outputs: number;
+}
+
+export interface Cut {
+	mode: "without" | "only";
+	frequencies: number[];
+	neurons: number[];
+}
+
+export interface Result {
+	accuracy: number;
+	loss: number;
+	right: Uint8Array; // of every question
+}
+
+export function canAnswer(forward: Forward): boolean {
+	return forward.activation in ACTIVATIONS;
+}
+
+/** The network whose matrices lie at `index` of a run's snapshots. */
+export function networkAt(wIn: Tensor, wOut: Tensor, index: number): Network {
+	const [, tables = 1, tokens = 0, neurons = 0] = wIn.shape;
+	const size = tokens * neurons;
+	const outputs = wOut.shape[2] ?? 0;
+	return {
+		tables: Array.from({ length: tables }, (_, t) => {
+			const start = (index * tables + t) * size;
+			return Float64Array.from(wIn.data.subarray(start, start + size));
+		}),
+		out: wOut.data.subarray(index * neurons * outputs, (index + 1) * neurons * outputs),
+		tokens,
+		neurons,
+		outputs,
+	};
+}
+
+/**
+ * The same network without some waves of its tables and without some neurons, or with no others.
+ *
+ * What the tables are on average over tokens is of no frequency, and stays.
+ */
+export function cut(network: Network, { mode, frequencies, neurons }: Cut): Network {
+	const waves = mode === "without" ? frequencies : others(frequencies, 1, Math.floor(network.tokens / 2));
+	const silent = mode === "without" ? neurons : others(neurons, 0, network.neurons - 1);
+	const tables = network.tables.map((table) =>
+		withoutWaves(table, network.tokens, network.neurons, waves),
+	);
+	const out = network.out.slice();
+	for (const neuron of silent) {
+		out.fill(0, neuron * network.outputs, (neuron + 1) * network.outputs);
+	}
+	return { ...network, tables, out };
+}
+
+/** Those from `first` to `last` that are not kept; none if nothing is named to be kept. */
+function others(kept: number[], first: number, last: number): number[] {
+	if (!kept.length) return [];
+	const all = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+	return all.filter((n) => !kept.includes(n));
+}
+
+/** A table minus its projections on the cosine and the sine of each frequency. */
+function withoutWaves(table: Float64Array, tokens: number, neurons: number, waves: number[]) {
+	const left = table.slice();
+	for (const k of waves) {
+		for (const wave of [Math.cos, Math.sin]) {
+			const values = Float64Array.from({ length: tokens }, (_, a) => wave((2 * Math.PI * k * a) / tokens));
+			const norm = values.reduce((sum, x) => sum + x * x, 0);
+			if (norm < 0.5) continue; // the sine of half as many turns as there are tokens
+			for (let n = 0; n < neurons; n++) {
+				let sum = 0;
+				for (let a = 0; a < tokens; a++) sum += (table[a * neurons + n] as number) * (values[a] as number);
+				for (let a = 0; a < tokens; a++) left[a * neurons + n]! -= (sum / norm) * (values[a] as number);
+			}
+		}
+	}
+	return left;
+}
+
+/** The logits of one question after the other, in one array that is used again. */
+function* answers(network: Network, forward: Forward): Generator<Float64Array> {
+	const { tables, out, neurons, outputs } = network;
+	const activation = ACTIVATIONS[forward.activation]!;
+	const [questions = 0, positions = 0] = forward.inputs.shape;
+	const tokens = forward.inputs.data;
+	const logits = new Float64Array(outputs);
+	for (let q = 0; q < questions; q++) {
+		logits.fill(0);
+		for (let n = 0; n < neurons; n++) {
+			let sum = 0;
+			for (let i = 0; i < positions; i++) {
+				sum += tables[i % tables.length]![tokens[q * positions + i]! * neurons + n]!;
+			}
+			const heard = activation(sum);
+			if (heard === 0) continue;
+			for (let c = 0, at = n * outputs; c < outputs; c++, at++) logits[c]! += heard * out[at]!;
+		}
+		yield logits;
+	}
+}
+
+/** Accuracy and mean loss over all questions. */
+export function evaluate(network: Network, forward: Forward): Result {
+	const labels = forward.labels.data;
+	const right = new Uint8Array(labels.length);
+	const cost = forward.loss === "squared" ? squared : crossEntropy;
+	let [question, hits, loss] = [0, 0, 0];
+	for (const logits of answers(network, forward)) {
+		const label = labels[question] as number;
+		if (firstMaximum(logits) === label) hits += right[question] = 1;
+		loss += cost(logits, label);
+		question++;
+	}
+	const mean = loss / question / (forward.mean_over_classes ? network.outputs : 1);
+	return { accuracy: hits / question, loss: mean, right };
+}
+
+function firstMaximum(logits: Float64Array): number {
+	let best = 0;
+	for (let c = 1; c < logits.length; c++) if (logits[c]! > logits[best]!) best = c;
+	return best;
+}
+
+/** log(1 + Σ exp(z_j − z_y)) over the others, exact also where the answer is certain. */
+function crossEntropy(logits: Float64Array, label: number): number {
+	let top = 0;
+	for (const logit of logits) top = Math.max(top, logit - logits[label]!);
+	let others = 0;
+	for (let c = 0; c < logits.length; c++) {
+		if (c !== label) others += Math.exp(logits[c]! - logits[label]! - top);
+	}
+	return top > 0 ? top + Math.log(Math.exp(-top) + others) : Math.log1p(others);
+}
+
+function squared(logits: Float64Array, label: number): number {
+	return logits.reduce((sum, z, c) => sum + (z - (c === label ? 1 : 0)) ** 2, 0);
+}

@@ -1,0 +1,91 @@
+// A canvas that fits its place, is sharp on any screen, and says in words what it shows.
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+/** The house's colours as they are now, in light or in dark. */
+export interface Look {
+	ink: string;
+	quiet: string;
+	rule: string;
+	train: string;
+	test: string;
+	frequencies: string[];
+	ramps: Record<string, string[]>;
+}
+
+export interface Frame {
+	context: CanvasRenderingContext2D;
+	width: number;
+	height: number;
+	look: Look;
+}
+
+export type Draw = (frame: Frame) => void;
+
+interface Props {
+	name: string; // by which the picture is found in the page
+	label: string;
+	height: number;
+	look: Look;
+	draw: Draw;
+	over?: Draw; // drawn on top, when what lies below stays as it is
+	onPick?: (x: number, width: number) => void;
+}
+
+/** Draws whenever its size or what it is given changes; `draw` is to be memoised. */
+export function Picture({ name, label, height, look, draw, over, onPick }: Props): JSX.Element {
+	const place = useRef<HTMLDivElement>(null);
+	const [width, setWidth] = useState(0);
+	useEffect(() => {
+		const element = place.current!;
+		const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+		observer.observe(element);
+		setWidth(element.clientWidth);
+		return () => observer.disconnect();
+	}, []);
+	const pick = (event: MouseEvent) => {
+		onPick?.(event.clientX - place.current!.getBoundingClientRect().left, width);
+	};
+	return (
+		<div class={onPick ? "picture pick" : "picture"} ref={place} style={{ height: `${height}px` }} onClick={pick}>
+			<Layer name={name} label={label} width={width} height={height} look={look} draw={draw} />
+			{over && <Layer name={`${name}-over`} width={width} height={height} look={look} draw={over} />}
+		</div>
+	);
+}
+
+interface LayerProps {
+	name: string;
+	label?: string;
+	width: number;
+	height: number;
+	look: Look;
+	draw: Draw;
+}
+
+function Layer({ name, label, width, height, look, draw }: LayerProps): JSX.Element {
+	const canvas = useRef<HTMLCanvasElement>(null);
+	useEffect(() => {
+		const element = canvas.current!;
+		const ratio = window.devicePixelRatio || 1;
+		element.width = Math.round(width * ratio);
+		element.height = Math.round(height * ratio);
+		const context = element.getContext("2d");
+		if (!context || !width) return;
+		context.scale(ratio, ratio);
+		context.font = "12px system-ui, sans-serif";
+		draw({ context, width, height, look });
+	}, [width, height, look, draw]);
+	const words = label ? { role: "img" as const, "aria-label": label } : { "aria-hidden": true };
+	return <canvas ref={canvas} data-picture={name} {...words} />;
+}
+
+/** What there is to say where there is nothing to draw. */
+export function Note({ children }: { children: preact.ComponentChildren }): JSX.Element {
+	return (
+		<p class="note" role="status">
+			{children}
+		</p>
+	);
+}

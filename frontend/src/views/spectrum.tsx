@@ -1,0 +1,142 @@
+import type { JSX } from "preact";
+import { useCallback } from "preact/hooks";
+import { type Box, drawX, drawY, line, stepScale, stepTicks, stepWords } from "../axes.ts";
+import { type Kept, row } from "../bundle.ts";
+import { colorOf, keys } from "../groups.ts";
+import { type Frame, type Look, Note, Picture } from "../picture.tsx";
+import { cells, paint } from "../ramp.ts";
+import type { State } from "../state.ts";
+import { percent, whole } from "../words.ts";
+
+const HEIGHT = 240;
+const LABEL = 12; // pixels from one label to the next
+
+interface Props {
+	kept: Kept;
+	index: number;
+	look: Look;
+	scale: State["scale"];
+	pick: (step: number) => void;
+}
+
+/** How the power of the input weights is spread over frequencies: now, and through training. */
+export function Spectrum({ kept, index, look, scale, pick }: Props): JSX.Element {
+	if (!kept.power) return <Note>This network reads features, which stand in no order: there is no spectrum.</Note>;
+	return (
+		<>
+			<div class="pair">
+				<Bars {...{ kept, index, look }} />
+				<Through {...{ kept, index, look, scale, pick }} />
+			</div>
+			<p class="key">
+				The share of all power of the input weights that each frequency holds. The frequencies that neurons have at
+				the last step are coloured{keys(kept).length === 0 && "; here none has one"}.
+			</p>
+		</>
+	);
+}
+
+/** The shares of the power at one snapshot; the mean of the weights has no part in it. */
+function shares(kept: Kept, index: number): number[] {
+	const power = [...row(kept.power!, index)];
+	const total = power.reduce((sum, x) => sum + x, 0) || 1;
+	return power.map((x) => x / total);
+}
+
+function Bars({ kept, index, look }: Omit<Props, "scale" | "pick">): JSX.Element {
+	const draw = useCallback(
+		(frame: Frame) => {
+			const { context, width, height } = frame;
+			const box = { left: 40, right: width - 8, top: 24, bottom: height - 38 };
+			const values = shares(kept, index);
+			const y = (part: number) => box.bottom - part * (box.bottom - box.top);
+			const x = (k: number) => box.left + ((k - 0.5) / values.length) * (box.right - box.left);
+			drawY(frame, box, y, [0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` })), "at this step");
+			const bar = (0.75 * (box.right - box.left)) / values.length;
+			values.forEach((value, i) => {
+				context.fillStyle = colorOf(i + 1, kept, look);
+				context.fillRect(x(i + 1) - bar / 2, y(value), bar, box.bottom - y(value));
+			});
+			drawX(frame, box, x, frequencyTicks(values.length), "frequency");
+		},
+		[kept, index],
+	);
+	const values = shares(kept, index);
+	const largest = values.map((value, i) => ({ value, k: i + 1 })).sort((a, b) => b.value - a.value);
+	const told = largest.slice(0, 4).map(({ k, value }) => `frequency ${k} ${percent(value)}`);
+	const label = `Shares of power at step ${whole(kept.steps.data[index]!)}; the largest: ${told.join(", ")}.`;
+	return <Picture name="spectrum" {...{ label, height: HEIGHT, look, draw }} />;
+}
+
+function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
+	const [snapshots = 0, frequencies = 0] = kept.power!.shape;
+	const steps = kept.steps.data;
+	const last = steps.at(-1)!;
+	const draw = useCallback(
+		(frame: Frame) => {
+			const { context, look } = frame;
+			const box = boxOf(frame);
+			const x = stepScale(scale, last, box.left, box.right);
+			const high = (box.bottom - box.top) / frequencies;
+			for (let s = 0; s < snapshots; s++) {
+				const values = shares(kept, s);
+				const image = cells(1, frequencies, look.ramps["share"]!, (_, at) => Math.sqrt(values[at]!));
+				const end = s + 1 < snapshots ? x(steps[s + 1]!) : box.right;
+				paint(context, image, [x(steps[s]!), box.top, Math.max(1, end - x(steps[s]!)) + 0.5, high * frequencies]);
+			}
+			const y = (k: number) => box.top + (k - 0.5) * high;
+			context.textBaseline = "middle";
+			context.textAlign = "right";
+			context.font = "12px system-ui, sans-serif";
+			let free = box.top; // above which there is a label already
+			for (const k of keys(kept)) {
+				free = Math.max(free, y(k));
+				context.fillStyle = colorOf(k, kept, look);
+				context.fillText(`${k}`, box.left - 5, free);
+				free += LABEL;
+			}
+			heading(frame, box);
+			const ticks = stepTicks(scale, last, box.right - box.left);
+			drawX(frame, box, x, ticks.map((at) => ({ at, words: stepWords(at) })), "step");
+		},
+		[kept, scale],
+	);
+	const over = useCallback(
+		(frame: Frame) => {
+			const box = boxOf(frame);
+			const at = stepScale(scale, last, box.left, box.right)(steps[index]!);
+			frame.context.strokeStyle = frame.look.test;
+			frame.context.lineWidth = 1.5;
+			line(frame.context, at, box.top, at, box.bottom);
+		},
+		[kept, scale, index],
+	);
+	const choose = (at: number, width: number) => {
+		const box = boxOf({ width, height: HEIGHT });
+		pick(Math.max(0, Math.min(last, stepScale(scale, last, box.left, box.right).invert(at))));
+	};
+	const label =
+		`Heatmap of the share of power of ${frequencies} frequencies at ${snapshots} steps from 0 to ${whole(last)}. ` +
+		`Key frequencies at the end: ${keys(kept).join(", ") || "none"}.`;
+	return <Picture name="spectrum-steps" {...{ label, height: HEIGHT, look, draw, over, onPick: choose }} />;
+}
+
+function boxOf({ width, height }: { width: number; height: number }): Box {
+	return { left: 28, right: width - 8, top: 24, bottom: height - 38 };
+}
+
+function heading({ context, look }: Frame, box: Box) {
+	context.fillStyle = look.ink;
+	context.textAlign = "left";
+	context.textBaseline = "bottom";
+	context.font = "600 12px system-ui, sans-serif";
+	context.fillText("frequency through training (root of share)", box.left, box.top - 5);
+	context.font = "12px system-ui, sans-serif";
+}
+
+function frequencyTicks(count: number) {
+	const every = count > 12 ? 5 * Math.ceil(count / 40) : 1;
+	return Array.from({ length: count }, (_, i) => i + 1)
+		.filter((k) => k % every === 0)
+		.map((at) => ({ at, words: `${at}` }));
+}

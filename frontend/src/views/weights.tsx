@@ -1,0 +1,110 @@
+import type { JSX } from "preact";
+import { useCallback } from "preact/hooks";
+import { drawX } from "../axes.ts";
+import { type Kept, largest, row } from "../bundle.ts";
+import { type Frame, type Look, Picture } from "../picture.tsx";
+import { cells, paint } from "../ramp.ts";
+import { short, whole } from "../words.ts";
+
+const HEIGHT = 260;
+
+interface Props {
+	kept: Kept;
+	index: number;
+	look: Look;
+}
+
+/** Every matrix at a step as colours, one neuron in each row. */
+export function Weights({ kept, index, look }: Props): JSX.Element {
+	const { w_in, w_out } = kept;
+	const [, tables = 1, tokens = 0] = w_in.shape;
+	const size = tokens * neurons(kept);
+	const table = (t: number) => row(w_in, index).subarray(t * size, (t + 1) * size);
+	const matrices: Matrix[] = Array.from({ length: tables }, (_, t) => ({
+		name: `weights-in-${t}`,
+		title: tables > 1 ? `into the neurons, position ${t + 1}` : "into the neurons",
+		across: kept.tokens ? "token" : "input",
+		columns: tokens,
+		numbers: table(t),
+		value: (neuron, column) => table(t)[column * neurons(kept) + neuron]!,
+	}));
+	if (w_out) {
+		const outputs = w_out.shape[2] ?? 0;
+		matrices.push({
+			name: "weights-out",
+			title: "out of them",
+			across: "output",
+			columns: outputs,
+			numbers: row(w_out, index),
+			value: (neuron, column) => row(w_out, index)[neuron * outputs + column]!,
+		});
+	}
+	return (
+		<>
+			<div class="pair">
+				{matrices.map((matrix) => (
+					<Heatmap key={matrix.name} {...{ kept, index, look, matrix }} />
+				))}
+			</div>
+			<p class="key">
+				Neurons stand from top to bottom
+				{kept.tokens ? " by their frequency and phase at the last step" : " by size"}, in the same order at
+				every step. Every matrix has a colour scale of its own at every step, symmetric around zero.
+			</p>
+		</>
+	);
+}
+
+interface Matrix {
+	name: string;
+	title: string;
+	across: string;
+	columns: number;
+	numbers: ArrayLike<number>; // all of the matrix at the step
+	value: (neuron: number, column: number) => number;
+}
+
+function neurons(kept: Kept): number {
+	return kept.w_in.shape[3] ?? 0;
+}
+
+function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX.Element {
+	const limit = largest(matrix.numbers);
+	const draw = useCallback(
+		(frame: Frame) => {
+			const { context, width, height } = frame;
+			const box = { left: 2, right: width - 52, top: 22, bottom: height - 38 };
+			const place = [box.left, box.top, box.right - box.left, box.bottom - box.top] as const;
+			const image = cells(matrix.columns, neurons(kept), look.ramps["weights"]!, (column, at) => {
+				const value = matrix.value(kept.order.data[at]!, column);
+				return 0.5 + value / (2 * limit);
+			});
+			paint(context, image, [...place]);
+			const x = (column: number) => box.left + ((column + 0.5) / matrix.columns) * place[2];
+			const ticks = [0, Math.floor((matrix.columns - 1) / 2), matrix.columns - 1];
+			const marks = [...new Set(ticks)].map((at) => ({ at, words: `${at}` }));
+			drawX(frame, box, x, marks, matrix.across);
+			context.fillStyle = look.ink;
+			context.textAlign = "left";
+			context.textBaseline = "bottom";
+			context.font = "600 12px system-ui, sans-serif";
+			context.fillText(matrix.title, box.left, box.top - 5);
+			drawScale(frame, box.right + 8, box.top, place[3], limit);
+		},
+		[kept, index, matrix.name, limit],
+	);
+	const label =
+		`Heatmap of the weights ${matrix.title} at step ${whole(kept.steps.data[index]!)}: ` +
+		`${neurons(kept)} neurons by ${matrix.columns} ${matrix.across}s, from ${short(-limit)} to ${short(limit)}.`;
+	return <Picture name={matrix.name} {...{ label, height: HEIGHT, look, draw }} />;
+}
+
+function drawScale({ context, look }: Frame, x: number, y: number, height: number, limit: number) {
+	paint(context, cells(1, 64, look.ramps["weights"]!, (_, at) => 1 - at / 63), [x, y, 8, height]);
+	context.font = "11px system-ui, sans-serif";
+	context.fillStyle = look.quiet;
+	context.textAlign = "left";
+	context.textBaseline = "middle";
+	const words = [`${short(limit)}`, "0", `−${short(limit)}`];
+	words.forEach((text, i) => context.fillText(text, x + 12, y + 6 + (i * (height - 12)) / 2));
+}

@@ -1,0 +1,23 @@
+// Numbers as people write them.
+
+const WHOLE = new Intl.NumberFormat("en");
+
+export function whole(value: number): string {
+	return WHOLE.format(value);
+}
+
+export function percent(value: number): string {
+	return `${(100 * value).toFixed(value === 1 || value === 0 ? 0 : 1)}%`;
+}
+
+export function short(value: number): string {
+	if (value === 0) return "0";
+	if (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) return `${+value.toPrecision(3)}`;
+	const [digits, exponent] = value.toExponential(2).split("e");
+	return `${digits} × 10${raised(Number(exponent))}`;
+}
+
+/** A whole number as an exponent is written. */
+export function raised(exponent: number): string {
+	return [...`${exponent}`].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
+}
