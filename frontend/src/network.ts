@@ -33,7 +33,7 @@ export interface Result {
 }
 
 export function canAnswer(forward: Forward): boolean {
-	return forward.activation in ACTIVATIONS;
+	return Object.hasOwn(ACTIVATIONS, forward.activation);
 }
 
 /** The network whose matrices lie at `index` of a run's snapshots. */

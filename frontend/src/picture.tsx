@@ -1,7 +1,7 @@
 // A canvas that fits its place, is sharp on any screen, and says in words what it shows.
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** The house's colours as they are now, in light or in dark. */
 export interface Look {
@@ -37,7 +37,7 @@ interface Props {
 export function Picture({ name, label, height, look, draw, over, onPick }: Props): JSX.Element {
 	const place = useRef<HTMLDivElement>(null);
 	const [width, setWidth] = useState(0);
-	useEffect(() => {
+	useLayoutEffect(() => {
 		const element = place.current!;
 		const observer = new ResizeObserver(() => setWidth(element.clientWidth));
 		observer.observe(element);
@@ -66,7 +66,7 @@ interface LayerProps {
 
 function Layer({ name, label, width, height, look, draw }: LayerProps): JSX.Element {
 	const canvas = useRef<HTMLCanvasElement>(null);
-	useEffect(() => {
+	useLayoutEffect(() => {
 		const element = canvas.current!;
 		const ratio = window.devicePixelRatio || 1;
 		element.width = Math.round(width * ratio);

@@ -6,8 +6,10 @@ export function whole(value: number): string {
 	return WHOLE.format(value);
 }
 
+/** A share; only all of it is 100%. */
 export function percent(value: number): string {
-	return `${(100 * value).toFixed(value === 1 || value === 0 ? 0 : 1)}%`;
+	const rounded = +(100 * value).toFixed(1);
+	return rounded === 100 && value < 1 ? ">99.9%" : `${rounded}%`;
 }
 
 export function short(value: number): string {

@@ -73,7 +73,7 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 2, right: width - 52, top: 22, bottom: height - 38 };
+			const box = { left: 2, right: width - 58, top: 22, bottom: height - 38 };
 			const place = [box.left, box.top, box.right - box.left, box.bottom - box.top] as const;
 			const image = cells(matrix.columns, neurons(kept), look.ramps["weights"]!, (column, at) => {
 				const value = matrix.value(kept.order.data[at]!, column);

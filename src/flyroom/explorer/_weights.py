@@ -115,7 +115,7 @@ def _forward(runs: xr.Dataset, run: int, network: Any) -> dict[str, Any]:
         return _none(f"There are {len(labels):,} questions: too many to ask in a page.")
     if not isinstance(loss, CrossEntropy | NaiveCrossEntropy | Squared):
         return _none(f"Its loss, {type(loss).__name__}, is not one that the page can compute.")
-    if not _is_plain(network, inputs):
+    if not is_plain(network, inputs):
         return _none("It does more than its two matrices say: biases, norms or further layers.")
     return {
         "activation": network.activation.__name__,
@@ -126,7 +126,7 @@ def _forward(runs: xr.Dataset, run: int, network: Any) -> dict[str, Any]:
     }
 
 
-def _is_plain(network: Any, inputs: np.ndarray) -> bool:
+def is_plain(network: Any, inputs: np.ndarray) -> bool:
     """Whether the formula of the page gives a network's own logits."""
     out = measures.output_matrix(network)
     if not measures.reads_tokens(network) or out is None or not hasattr(network, "activation"):

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Forward } from "../src/bundle.ts";
+import { canAnswer, cut, evaluate, type Network, networkAt } from "../src/network.ts";
+
+const P = 7;
+const angle = (k: number, a: number) => (2 * Math.PI * k * a) / P;
+
+/** One table of the given functions of a token. */
+function network(...neurons: ((a: number) => number)[]): Network {
+	const table = Float64Array.from({ length: P * neurons.length }, (_, i) =>
+		neurons[i % neurons.length]!(Math.floor(i / neurons.length)),
+	);
+	const out = new Float32Array(neurons.length * P).fill(1);
+	return { tables: [table], out, tokens: P, neurons: neurons.length, outputs: P };
+}
+
+/** All pairs, of which the right answer is their sum. */
+function sums(activation: string, loss: Forward["loss"] = "cross-entropy"): Forward {
+	const pairs = Array.from({ length: P * P }, (_, q) => [Math.floor(q / P), q % P] as const);
+	return {
+		activation,
+		loss,
+		mean_over_classes: false,
+		inputs: { data: Uint16Array.from(pairs.flat()), shape: [P * P, 2] },
+		labels: { data: Uint16Array.from(pairs, ([a, b]) => (a + b) % P), shape: [P * P] },
+	};
+}
+
+/** cos k(a + b), as two squares: the square of a neuron that hears cos a + cos b has it in it. */
+function squares(k: number): Network {
+	const found = network(
+		...Array.from({ length: 4 * P }, (_, n) => (a: number) => Math.cos(angle(k, a) - (n * Math.PI) / (4 * P))),
+	);
+	for (let n = 0; n < found.neurons; n++) {
+		for (let c = 0; c < P; c++) found.out[n * P + c] = Math.cos(angle(k, c) - (2 * n * Math.PI) / (4 * P));
+	}
+	return found;
+}
+
+const all = { mode: "without" as const, frequencies: [], neurons: [] };
+
+test("squares of waves add", () => {
+	const { accuracy, right } = evaluate(squares(2), sums("square"));
+	assert.equal(accuracy, 1);
+	assert.equal(right.length, P * P);
+});
+
+test("without its frequency such a network knows nothing; with it alone, everything", () => {
+	const whole = squares(2);
+	const without = evaluate(cut(whole, { ...all, frequencies: [2] }), sums("square"));
+	assert.ok(Math.abs(without.loss - Math.log(P)) < 1e-9); // all logits are equal
+	const only = evaluate(cut(whole, { ...all, mode: "only", frequencies: [2] }), sums("square"));
+	assert.ok(Math.abs(only.loss - evaluate(whole, sums("square")).loss) < 1e-9);
+	assert.equal(evaluate(cut(whole, { ...all, frequencies: [1, 3] }), sums("square")).accuracy, 1);
+});
+
+test("a wave is taken out and the rest of a table stays", () => {
+	const mixed = network((a) => 4 + 2 * Math.cos(angle(1, a) - 1) + Math.sin(angle(3, a)));
+	const left = cut(mixed, { ...all, frequencies: [1] }).tables[0]!;
+	left.forEach((value, a) => assert.ok(Math.abs(value - 4 - Math.sin(angle(3, a))) < 1e-12));
+	const kept = cut(mixed, { ...all, mode: "only", frequencies: [3] }).tables[0]!;
+	kept.forEach((value, a) => assert.ok(Math.abs(value - 4 - Math.sin(angle(3, a))) < 1e-12));
+});
+
+test("a neuron that is switched off says nothing, and nothing is changed in place", () => {
+	const two = network(() => 1, () => 2);
+	assert.deepEqual([...new Set(cut(two, { ...all, neurons: [1] }).out)], [1, 0]);
+	assert.deepEqual([...cut(two, { ...all, mode: "only", neurons: [1] }).out.slice(0, P)], Array(P).fill(0));
+	assert.deepEqual([...new Set(two.out)], [1]);
+	assert.deepEqual(cut(two, { ...all, mode: "only" }).out, two.out);
+});
+
+test("a loss is exact where the answer is certain", () => {
+	const sure = network((a) => (a === 0 ? 15 : -1000));
+	sure.out.fill(0);
+	sure.out[0] = 1;
+	const first = sums("relu");
+	first.inputs = { data: Uint16Array.of(0, 0), shape: [1, 2] };
+	first.labels = { data: Uint16Array.of(0), shape: [1] };
+	const { loss } = evaluate(sure, first);
+	assert.ok(Math.abs(loss / (6 * Math.exp(-30)) - 1) < 1e-9);
+	const { loss: squared } = evaluate(sure, { ...first, loss: "squared", mean_over_classes: true });
+	assert.equal(squared, 29 ** 2 / P);
+});
+
+test("of equal logits the first is the answer", () => {
+	assert.equal(evaluate(network(() => 0), sums("relu")).accuracy, 1 / P);
+});
+
+test("a network is read from the middle of a run's snapshots", () => {
+	const wIn = { data: Float32Array.from({ length: 2 * 2 * 3 * 1 }, (_, i) => i), shape: [2, 2, 3, 1] };
+	const wOut = { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 1, 3] };
+	const found = networkAt(wIn, wOut, 1);
+	assert.deepEqual(found.tables.map((table) => [...table]), [[6, 7, 8], [9, 10, 11]]);
+	assert.deepEqual([...found.out], [4, 5, 6]);
+});
+
+test("an activation that the page does not know is not made up", () => {
+	assert.ok(canAnswer(sums("relu")));
+	assert.ok(!canAnswer(sums("gelu")));
+	assert.ok(!canAnswer(sums("constructor")));
+});

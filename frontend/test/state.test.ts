@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatState, parseState, START, type State, toggled } from "../src/state.ts";
+
+test("a link leads back to the state that it was made of", () => {
+	const states: State[] = [
+		{ ...START, run: 3, step: 400 },
+		{ run: 1, step: 0, scale: "linear", mode: "only", frequencies: [5, 9], neurons: [0] },
+	];
+	for (const state of states) assert.deepEqual(parseState(`#${formatState(state)}`), state);
+});
+
+test("what a link garbles or leaves out is as at the start", () => {
+	assert.deepEqual(parseState(""), START);
+	const garbled = "#run=-1&step=1e9&scale=<b>&mode=all&frequencies=5,x,,-2&neurons=NaN";
+	assert.deepEqual(parseState(garbled), { ...START, frequencies: [5] });
+	assert.equal(parseState("#step=7", { ...START, run: 12 }).run, 12);
+});
+
+test("a choice is made and taken back", () => {
+	assert.deepEqual(toggled([2, 9], 5), [2, 5, 9]);
+	assert.deepEqual(toggled([2, 5, 9], 5), [2, 9]);
+});

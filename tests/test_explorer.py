@@ -1,0 +1,171 @@
+"""The bundle says what the store holds, within its limit; the page is one file."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+
+import flyroom as fr
+from flyroom.cli import app
+from flyroom.explorer import page
+from flyroom.explorer._pack import MAGIC, pack
+from flyroom.explorer._weights import is_plain
+from helpers import MAPPED, modular, parity
+
+SCHEDULE = fr.Schedule(per_octave=2)
+
+
+def unpack(data: bytes) -> Any:
+    """The tree that was packed."""
+    assert data.startswith(MAGIC)
+    start = len(MAGIC) + 4
+    length = int.from_bytes(data[len(MAGIC) : start], "little")
+    arrays = -(-(start + length) // 8) * 8
+
+    def read(found: dict[str, Any]) -> Any:
+        if "array" not in found:
+            return found
+        count, at = int(np.prod(found["shape"])), arrays + found["at"]
+        return np.frombuffer(data, found["array"], count, at).reshape(found["shape"])
+
+    return json.loads(data[start : start + length], object_hook=read)
+
+
+def trained(tmp_path: Path, experiment: fr.Experiment, **over: Any) -> xr.Dataset:
+    return fr.train(experiment, over, store=tmp_path / "runs.zarr", machine=MAPPED)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    """Three runs of which half of the pairs are examples, with weights along the way."""
+    experiment = modular(**{"keep": SCHEDULE, "task.ordered": False})
+    return trained(tmp_path_factory.mktemp("explorer"), experiment, seed=range(3))
+
+
+def test_what_is_packed_is_found_again():
+    tree = {"a": [np.arange(3, dtype=np.int32), "é"], "b": {"c": np.ones((2, 5), np.float32)}}
+    found = unpack(pack(tree))
+    assert found["a"][1] == "é"
+    np.testing.assert_array_equal(found["a"][0], tree["a"][0])
+    np.testing.assert_array_equal(found["b"]["c"], tree["b"]["c"])
+
+
+def test_equal_arrays_are_packed_once():
+    values = np.arange(1000, dtype=np.float32)
+    assert len(pack({"a": values, "b": values.copy()})) < len(pack({"a": values})) + 100
+    with pytest.raises(TypeError, match="neither JSON nor an array"):
+        pack({"a": object()})
+
+
+def test_the_bundle_holds_the_curves_and_the_collapsed_weights_of_every_step(runs: xr.Dataset):
+    found = unpack(fr.explorer.bundle(runs, title="Seven"))
+    assert found["title"] == "Seven"
+    assert [one["label"] for one in found["runs"]] == ["seed 0", "seed 1", "seed 2"]
+    np.testing.assert_array_equal(found["steps"], runs.step)
+    for name, curve in found["curves"].items():
+        np.testing.assert_array_equal(curve, runs[name].values.astype(np.float32), err_msg=name)
+    for run, steps in fr.results.kept_steps(runs).items():
+        kept = found["runs"][run]["kept"]
+        assert kept["steps"].tolist() == steps == SCHEDULE.ages(40).tolist()
+        for i, step in enumerate(steps):
+            network: Any = fr.network(runs, run, step)
+            np.testing.assert_allclose(kept["w_in"][i, 0], network.w_in, rtol=1e-6)
+            np.testing.assert_allclose(kept["w_out"][i], network.w_out, rtol=1e-6)
+            power = fr.measures.neuron_power(network).sum("neuron")
+            np.testing.assert_allclose(kept["power"][i], power, rtol=1e-5)
+            frequency = fr.measures.neuron_frequencies(network).frequency
+            np.testing.assert_array_equal(kept["frequency"][i], frequency)
+
+
+def test_all_pairs_are_asked_also_where_half_of_them_are_examples(runs: xr.Dataset):
+    forward = unpack(fr.explorer.bundle(runs))["runs"][0]["kept"]["forward"]
+    assert forward["inputs"].shape == (49, 2)
+    np.testing.assert_array_equal(forward["inputs"].sum(1) % 7, forward["labels"])
+    assert (forward["activation"], forward["loss"]) == ("relu", "cross-entropy")
+    assert forward["mean_over_classes"]
+
+
+def test_weights_keep_within_the_limit_and_both_ends_of_a_run(runs: xr.Dataset):
+    one = 4 * 2 * 7 * 6
+    curves = sum(runs[name].size * 4 for name in unpack(fr.explorer.bundle(runs))["curves"])
+    kept = [
+        run["kept"] for run in unpack(fr.explorer.bundle(runs, limit=curves + 12 * one))["runs"]
+    ]
+    assert [k["steps"].size for k in kept] == [4, 4, 4]
+    assert all(k["steps"][0] == 0 and k["steps"][-1] == 40 for k in kept)
+    count = len(SCHEDULE.ages(40))
+    assert [k["left_out"] for k in kept] == [count - 4] * 3
+    few = [run["kept"] for run in unpack(fr.explorer.bundle(runs, limit=curves + 4 * one))["runs"]]
+    assert [len(k["steps"]) if "steps" in k else k["why"] for k in few] == [
+        2, 2, "The weights of this run had no room in the page.",
+    ]  # fmt: skip
+    none = unpack(fr.explorer.bundle(runs, limit=0))
+    assert all("no room" in run["kept"]["why"] for run in none["runs"])
+
+
+@pytest.mark.parametrize(
+    ("model", "plain"),
+    [
+        (fr.models.FactoredMLP(width=6, embed_width=8, shared=False), True),
+        (fr.models.MLP(widths=(6,), bias=False), True),
+        (fr.models.MLP(widths=(6,), bias=True), False),
+        (fr.models.MLP(widths=(7, 7), bias=False), False),
+        (fr.models.LSTM(), False),
+    ],
+)
+def test_the_page_computes_only_what_its_formula_gives(model: Any, plain: bool):
+    task = fr.tasks.ModularArithmetic(p=7)
+    network = model.init(task.signature, 7, key=jax.random.key(0))
+    assert is_plain(network, task.table()[0]) == plain
+
+
+def test_networks_without_tokens_are_shown_without_waves(tmp_path: Path):
+    kept = unpack(fr.explorer.bundle(trained(tmp_path, parity())))["runs"][0]["kept"]
+    assert not kept["tokens"]
+    assert "frequency" not in kept
+    size = np.linalg.norm(kept["w_in"][-1], axis=(0, 1))
+    assert (np.diff(size[kept["order"]]) <= 0).all()
+    assert "no table" in kept["forward"]["why"]
+
+
+def test_runs_without_weights_say_so(tmp_path: Path):
+    machine = fr.Machine(devices=1, slots=1, keep_bytes=0.0, progress=False)
+    runs = fr.train(modular(), store=tmp_path / "runs.zarr", machine=machine)
+    assert fr.results.kept_steps(runs) == {}
+    assert "No weights" in unpack(fr.explorer.bundle(runs))["runs"][0]["kept"]["why"]
+
+
+def test_the_page_is_one_file_that_asks_the_network_for_nothing(
+    runs: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    program = tmp_path / "explorer.js"
+    program.write_text("const price = '$5';")
+    monkeypatch.setattr(page, "_PROGRAM", program)
+    text = fr.explorer.write_page(runs, tmp_path / "p.html", title="<b>&").read_text("utf-8")
+    assert "<title>&lt;b&gt;&amp;</title>" in text
+    assert "const price = '$5';" in text
+    assert "default-src 'none'" in text
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?!data:)""", text)
+
+
+def test_a_page_without_its_program_says_what_to_do(
+    runs: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setattr(page, "_PROGRAM", tmp_path / "missing.js")
+    with pytest.raises(fr.explorer.PageError, match="pip install"):
+        fr.explorer.write_page(runs, tmp_path / "p.html")
+    with pytest.raises(SystemExit, match="2"):
+        app(["export", runs.attrs["store"], str(tmp_path / "p.html")])
+    assert "pip install" in capsys.readouterr().err
+    assert not (tmp_path / "p.html").exists()
+
+
+def test_a_run_that_is_not_there_is_refused(runs: xr.Dataset, tmp_path: Path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        app(["export", runs.attrs["store"], str(tmp_path / "p.html"), "--run", "7"])
+    assert "got run 7; allowed: 0 to 2" in capsys.readouterr().err
