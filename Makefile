@@ -51,6 +51,7 @@ check: $(VENV)/.dev $(explorer) $(packages) ## lint, format, types, import contr
 	$(bin)/pyright
 	$(bin)/lint-imports
 	$(bin)/python -m pytest -n $(JOBS) --doctest-modules src
+	$(node) node_modules/prettier/bin/prettier.cjs --check build.js src test
 	$(node) node_modules/typescript/bin/tsc
 	$(node) --test
 

@@ -50,7 +50,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path, root: Path)
         names = set(archive.namelist())
     held = {name for name in names if ".dist-info/" not in name}
     assert held == expected
-    assert "flyroom/py.typed" in held
+    assert {"flyroom/py.typed", "flyroom/explorer/static/explorer.js"} <= held
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
@@ -71,3 +71,6 @@ def test_installed_command_trains(installed: Path, tmp_path: Path, command: tupl
     assert sum(summary["statuses"].values()) == 1
     assert Path(summary["store"]).resolve() == store
     assert store.is_dir()
+    page = tmp_path / "page.html"
+    assert str(page) in run(*flyroom, "export", store, page, cwd=tmp_path)
+    assert page.stat().st_size > 50_000  # the explorer and its data

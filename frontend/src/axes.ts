@@ -21,7 +21,10 @@ export function stepScale(kind: "log" | "linear", last: number, low: number, hig
 
 /** The steps that an axis names, few enough for `room` pixels. */
 export function stepTicks(kind: "log" | "linear", last: number, room: number): number[] {
-	if (kind === "linear") return scaleLinear().domain([0, last]).ticks(Math.max(2, room / 80));
+	if (kind === "linear")
+		return scaleLinear()
+			.domain([0, last])
+			.ticks(Math.max(2, room / 80));
 	const decades = Math.floor(Math.log10(Math.max(1, last)));
 	const apart = Math.max(1, Math.ceil((decades + 1) / Math.max(1, room / 60)));
 	const powers = Array.from({ length: decades + 1 }, (_, i) => i).filter((i) => i % apart === 0);
@@ -48,7 +51,13 @@ interface Tick {
 }
 
 /** The lower edge of a box with its ticks, and what they count. */
-export function drawX({ context, look }: Frame, box: Box, scale: Scale, ticks: Tick[], name: string) {
+export function drawX(
+	{ context, look }: Frame,
+	box: Box,
+	scale: Scale,
+	ticks: Tick[],
+	name: string,
+) {
 	context.strokeStyle = look.quiet;
 	context.lineWidth = 0.6;
 	line(context, box.left, box.bottom, box.right, box.bottom);
@@ -65,7 +74,13 @@ export function drawX({ context, look }: Frame, box: Box, scale: Scale, ticks: T
 }
 
 /** The values of a box's left side, with a rule for each. */
-export function drawY({ context, look }: Frame, box: Box, scale: Scale, ticks: Tick[], name: string) {
+export function drawY(
+	{ context, look }: Frame,
+	box: Box,
+	scale: Scale,
+	ticks: Tick[],
+	name: string,
+) {
 	context.strokeStyle = look.rule;
 	context.lineWidth = 0.6;
 	context.fillStyle = look.ink;
@@ -82,7 +97,13 @@ export function drawY({ context, look }: Frame, box: Box, scale: Scale, ticks: T
 	context.font = "12px system-ui, sans-serif";
 }
 
-export function line(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number) {
+export function line(
+	context: CanvasRenderingContext2D,
+	x0: number,
+	y0: number,
+	x1: number,
+	y1: number,
+) {
 	context.beginPath();
 	context.moveTo(x0, y0);
 	context.lineTo(x1, y1);

@@ -68,8 +68,14 @@ export function Controls({ bundle, run, steps, index, state, change }: Props): J
 				aria-label="step"
 				aria-valuetext={`step ${whole(steps[index]!)}`}
 			/>
-			<output data-step={steps[index]}>step {whole(steps[index]!)}</output>
-			<button type="button" onClick={() => change({ scale: other })} aria-label={`${state.scale} steps: change to ${other}`}>
+			<output aria-live="off" data-step={steps[index]}>
+				step {whole(steps[index]!)}
+			</output>
+			<button
+				type="button"
+				onClick={() => change({ scale: other })}
+				aria-label={`${state.scale} steps: change to ${other}`}
+			>
 				{state.scale}
 			</button>
 		</div>
@@ -84,7 +90,8 @@ function useKeys(move: (to: number) => void, index: number, last: number) {
 		const press = (event: KeyboardEvent) => {
 			const target = event.target as HTMLElement;
 			const ours = target === document.body || target.closest(".flyroom");
-			if (!ours || target.matches("select") || event.ctrlKey || event.metaKey || event.altKey) return;
+			if (!ours || target.matches("select") || event.ctrlKey || event.metaKey || event.altKey)
+				return;
 			const { move, index, last } = now.current;
 			const to: Record<string, number> = { ArrowLeft: index - 1, ArrowRight: index + 1 };
 			if (target.matches("input")) {

@@ -3,7 +3,16 @@
 import { render as renderInto } from "preact";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type Bundle, isMissing, latest, type Missing, type Kept, nearest, parseBundle, row } from "./bundle.ts";
+import {
+	type Bundle,
+	isMissing,
+	latest,
+	type Missing,
+	type Kept,
+	nearest,
+	parseBundle,
+	row,
+} from "./bundle.ts";
 import { stepScale } from "./axes.ts";
 import { Controls } from "./controls.tsx";
 import { fromBase64, type Model, pageModel } from "./host.ts";
@@ -34,7 +43,11 @@ function Explorer({ model, bundle }: { model: Model; bundle: Bundle }): JSX.Elem
 		<>
 			<h1>{bundle.title}</h1>
 			<Controls {...{ bundle, run, steps, index, state, change }} />
-			{known < 0 && <Note>Run {state.run} is not in this page. This is {bundle.runs[run]!.label}.</Note>}
+			{known < 0 && (
+				<Note>
+					Run {state.run} is not in this page. This is {bundle.runs[run]!.label}.
+				</Note>
+			)}
 			<div class="views">
 				<section class="wide">
 					<h2>Curves</h2>
@@ -53,15 +66,19 @@ interface Shared {
 	change: (part: Partial<State>) => void;
 }
 
-function OfWeights({ kept, index, state, look, pick, change }: Shared & { kept: Kept | Missing; index: number }) {
+function OfWeights({
+	kept,
+	index,
+	state,
+	look,
+	pick,
+	change,
+}: Shared & { kept: Kept | Missing; index: number }) {
 	if (isMissing(kept)) {
 		return (
 			<section class="wide">
 				<h2>Weights</h2>
-				<Note>
-					{kept.why} Train with <code>keep=fr.Schedule(per_octave=8)</code> to keep them through training, or
-					export fewer runs: <code>flyroom export STORE page.html --run N</code>.
-				</Note>
+				<Note>{kept.why}</Note>
 			</section>
 		);
 	}
@@ -79,8 +96,8 @@ function OfWeights({ kept, index, state, look, pick, change }: Shared & { kept: 
 				)}
 				{kept.left_out > 0 && (
 					<Note>
-						{whole(kept.left_out)} steps at which weights were kept had no room in this page. Export fewer runs to see
-						them.
+						{whole(kept.left_out)} steps at which weights were kept had no room in this page. Export
+						fewer runs to see them.
 					</Note>
 				)}
 			</section>
@@ -105,7 +122,9 @@ function shownSteps(bundle: Bundle, run: number): number[] {
 	const { kept } = bundle.runs[run]!;
 	if (!isMissing(kept)) return [...kept.steps.data];
 	const curves = Object.values(bundle.curves).map((curve) => row(curve, run));
-	const recorded = [...bundle.steps.data].filter((_, i) => curves.some((curve) => !Number.isNaN(curve[i])));
+	const recorded = [...bundle.steps.data].filter((_, i) =>
+		curves.some((curve) => !Number.isNaN(curve[i])),
+	);
 	return recorded.length ? recorded : [0];
 }
 
@@ -145,7 +164,9 @@ function useLook(bundle: Bundle): Look {
 }
 
 function declarations(colors: Record<string, string>): string {
-	return Object.entries(colors).map(([name, color]) => `--${name}:${color}`).join(";");
+	return Object.entries(colors)
+		.map(([name, color]) => `--${name}:${color}`)
+		.join(";");
 }
 
 /** Draws the explorer of `model` into `el`, and gives what takes it away again. */
@@ -163,7 +184,12 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 		const empty = <Note>There is no run in this page. Export a store that has some.</Note>;
 		renderInto(bundle.runs.length ? <Explorer model={model} bundle={bundle} /> : empty, el);
 	} catch (error) {
-		renderInto(<p class="note" role="alert">{(error as Error).message}</p>, el);
+		renderInto(
+			<p class="note" role="alert">
+				{(error as Error).message}
+			</p>,
+			el,
+		);
 	}
 	return () => {
 		renderInto(null, el);
@@ -175,4 +201,5 @@ export default { render };
 
 const carried = document.getElementById("flyroom-bundle");
 const place = document.getElementById("flyroom");
-if (carried && place) render({ model: pageModel(fromBase64(carried.textContent ?? "")), el: place });
+if (carried && place)
+	render({ model: pageModel(fromBase64(carried.textContent ?? "")), el: place });

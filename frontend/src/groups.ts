@@ -8,9 +8,17 @@ export interface Group {
 	neurons: number[];
 }
 
-/** The groups in the order in which neurons are shown. */
+const GROUPS = new WeakMap<Kept, Group[]>();
+
+/** The groups in the order in which neurons are shown; all in one without frequencies. */
 export function groups(kept: Kept): Group[] {
-	if (!kept.frequency) return [];
+	const found = GROUPS.get(kept) ?? grouped(kept);
+	GROUPS.set(kept, found);
+	return found;
+}
+
+function grouped(kept: Kept): Group[] {
+	if (!kept.frequency) return [{ frequency: 0, neurons: [...kept.order.data] }];
 	const last = row(kept.frequency, (kept.steps.shape[0] ?? 1) - 1);
 	const found: Group[] = [];
 	for (const neuron of kept.order.data) {
@@ -21,9 +29,16 @@ export function groups(kept: Kept): Group[] {
 	return found;
 }
 
+/** The frequency that a neuron has in the end. */
+export function frequencyOf(neuron: number, kept: Kept): number {
+	return groups(kept).find((group) => group.neurons.includes(neuron))?.frequency ?? 0;
+}
+
 /** The frequencies that some neuron has in the end. */
 export function keys(kept: Kept): number[] {
-	return groups(kept).map((group) => group.frequency).filter((frequency) => frequency > 0);
+	return groups(kept)
+		.map((group) => group.frequency)
+		.filter((frequency) => frequency > 0);
 }
 
 /** The colour of a frequency; those of the end take the house's in turn, others have none. */

@@ -59,7 +59,8 @@ export function networkAt(wIn: Tensor, wOut: Tensor, index: number): Network {
  * What the tables are on average over tokens is of no frequency, and stays.
  */
 export function cut(network: Network, { mode, frequencies, neurons }: Cut): Network {
-	const waves = mode === "without" ? frequencies : others(frequencies, 1, Math.floor(network.tokens / 2));
+	const waves =
+		mode === "without" ? frequencies : others(frequencies, 1, Math.floor(network.tokens / 2));
 	const silent = mode === "without" ? neurons : others(neurons, 0, network.neurons - 1);
 	const tables = network.tables.map((table) =>
 		withoutWaves(table, network.tokens, network.neurons, waves),
@@ -83,13 +84,17 @@ function withoutWaves(table: Float64Array, tokens: number, neurons: number, wave
 	const left = table.slice();
 	for (const k of waves) {
 		for (const wave of [Math.cos, Math.sin]) {
-			const values = Float64Array.from({ length: tokens }, (_, a) => wave((2 * Math.PI * k * a) / tokens));
+			const values = Float64Array.from({ length: tokens }, (_, a) =>
+				wave((2 * Math.PI * k * a) / tokens),
+			);
 			const norm = values.reduce((sum, x) => sum + x * x, 0);
 			if (norm < 0.5) continue; // the sine of half as many turns as there are tokens
 			for (let n = 0; n < neurons; n++) {
 				let sum = 0;
-				for (let a = 0; a < tokens; a++) sum += (table[a * neurons + n] as number) * (values[a] as number);
-				for (let a = 0; a < tokens; a++) left[a * neurons + n]! -= (sum / norm) * (values[a] as number);
+				for (let a = 0; a < tokens; a++)
+					sum += (table[a * neurons + n] as number) * (values[a] as number);
+				for (let a = 0; a < tokens; a++)
+					left[a * neurons + n]! -= (sum / norm) * (values[a] as number);
 			}
 		}
 	}

@@ -48,9 +48,16 @@ export function Picture({ name, label, height, look, draw, over, onPick }: Props
 		onPick?.(event.clientX - place.current!.getBoundingClientRect().left, width);
 	};
 	return (
-		<div class={onPick ? "picture pick" : "picture"} ref={place} style={{ height: `${height}px` }} onClick={pick}>
+		<div
+			class={onPick ? "picture pick" : "picture"}
+			ref={place}
+			style={{ height: `${height}px` }}
+			onClick={pick}
+		>
 			<Layer name={name} label={label} width={width} height={height} look={look} draw={draw} />
-			{over && <Layer name={`${name}-over`} width={width} height={height} look={look} draw={over} />}
+			{over && (
+				<Layer name={`${name}-over`} width={width} height={height} look={look} draw={over} />
+			)}
 		</div>
 	);
 }

@@ -2,14 +2,20 @@
 
 import { interpolateRgb, piecewise } from "d3-interpolate";
 
-/** A table of colours from 0 to 1: red, green, blue, opaque. */
-export function ramp(colors: string[], size = 256): Uint8ClampedArray {
+const SIZE = 256; // colours of a ramp that are told apart
+const RAMPS = new WeakMap<string[], Uint8ClampedArray>();
+
+/** A table of colours from 0 to 1: red, green, blue, opaque. Made once for each list of colours. */
+function ramp(colors: string[]): Uint8ClampedArray {
+	const known = RAMPS.get(colors);
+	if (known) return known;
 	const between = piecewise(interpolateRgb, colors);
-	const table = new Uint8ClampedArray(size * 4);
-	for (let i = 0; i < size; i++) {
-		const found = between(i / (size - 1)).match(/\d+/g) ?? [];
+	const table = new Uint8ClampedArray(SIZE * 4);
+	for (let i = 0; i < SIZE; i++) {
+		const found = between(i / (SIZE - 1)).match(/\d+/g) ?? [];
 		table.set([...found.slice(0, 3).map(Number), 255], i * 4);
 	}
+	RAMPS.set(colors, table);
 	return table;
 }
 
@@ -21,12 +27,11 @@ export function cells(
 	value: (column: number, row: number) => number,
 ): ImageData {
 	const table = ramp(colors);
-	const top = table.length / 4 - 1;
 	const image = new ImageData(columns, rows);
 	for (let row = 0; row < rows; row++) {
 		for (let column = 0; column < columns; column++) {
 			const part = Math.max(0, Math.min(1, value(column, row)));
-			const from = Math.round(part * top) * 4;
+			const from = Math.round(part * (SIZE - 1)) * 4;
 			image.data.set(table.subarray(from, from + 4), (row * columns + column) * 4);
 		}
 	}

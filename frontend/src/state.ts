@@ -26,7 +26,10 @@ export function parseState(fragment: string, start: State = START): State {
 		return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : otherwise;
 	};
 	const wholes = (name: string) =>
-		(given.get(name) ?? "").split(",").filter((text) => /^\d{1,9}$/.test(text)).map(Number);
+		(given.get(name) ?? "")
+			.split(",")
+			.filter((text) => /^\d{1,9}$/.test(text))
+			.map(Number);
 	return {
 		run: whole("run", start.run),
 		step: whole("step", start.step),

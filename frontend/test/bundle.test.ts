@@ -38,6 +38,12 @@ test("a step between two snapshots shows the one before, and a click finds the n
 	assert.equal(latest(kept, 99), 1);
 	assert.equal(latest(kept, 100), 2);
 	assert.equal(latest(kept, Number.MAX_SAFE_INTEGER), 3);
-	assert.equal(nearest(kept, 500, (step) => step), 2);
-	assert.equal(nearest(kept, 500, (step) => Math.log1p(step)), 3);
+	assert.equal(
+		nearest(kept, 500, (step) => step),
+		2,
+	);
+	assert.equal(
+		nearest(kept, 500, (step) => Math.log1p(step)),
+		3,
+	);
 });

@@ -30,10 +30,14 @@ function sums(activation: string, loss: Forward["loss"] = "cross-entropy"): Forw
 /** cos k(a + b), as two squares: the square of a neuron that hears cos a + cos b has it in it. */
 function squares(k: number): Network {
 	const found = network(
-		...Array.from({ length: 4 * P }, (_, n) => (a: number) => Math.cos(angle(k, a) - (n * Math.PI) / (4 * P))),
+		...Array.from(
+			{ length: 4 * P },
+			(_, n) => (a: number) => Math.cos(angle(k, a) - (n * Math.PI) / (4 * P)),
+		),
 	);
 	for (let n = 0; n < found.neurons; n++) {
-		for (let c = 0; c < P; c++) found.out[n * P + c] = Math.cos(angle(k, c) - (2 * n * Math.PI) / (4 * P));
+		for (let c = 0; c < P; c++)
+			found.out[n * P + c] = Math.cos(angle(k, c) - (2 * n * Math.PI) / (4 * P));
 	}
 	return found;
 }
@@ -64,9 +68,15 @@ test("a wave is taken out and the rest of a table stays", () => {
 });
 
 test("a neuron that is switched off says nothing, and nothing is changed in place", () => {
-	const two = network(() => 1, () => 2);
+	const two = network(
+		() => 1,
+		() => 2,
+	);
 	assert.deepEqual([...new Set(cut(two, { ...all, neurons: [1] }).out)], [1, 0]);
-	assert.deepEqual([...cut(two, { ...all, mode: "only", neurons: [1] }).out.slice(0, P)], Array(P).fill(0));
+	assert.deepEqual(
+		[...cut(two, { ...all, mode: "only", neurons: [1] }).out.slice(0, P)],
+		Array(P).fill(0),
+	);
 	assert.deepEqual([...new Set(two.out)], [1]);
 	assert.deepEqual(cut(two, { ...all, mode: "only" }).out, two.out);
 });
@@ -85,14 +95,29 @@ test("a loss is exact where the answer is certain", () => {
 });
 
 test("of equal logits the first is the answer", () => {
-	assert.equal(evaluate(network(() => 0), sums("relu")).accuracy, 1 / P);
+	assert.equal(
+		evaluate(
+			network(() => 0),
+			sums("relu"),
+		).accuracy,
+		1 / P,
+	);
 });
 
 test("a network is read from the middle of a run's snapshots", () => {
-	const wIn = { data: Float32Array.from({ length: 2 * 2 * 3 * 1 }, (_, i) => i), shape: [2, 2, 3, 1] };
+	const wIn = {
+		data: Float32Array.from({ length: 2 * 2 * 3 * 1 }, (_, i) => i),
+		shape: [2, 2, 3, 1],
+	};
 	const wOut = { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 1, 3] };
 	const found = networkAt(wIn, wOut, 1);
-	assert.deepEqual(found.tables.map((table) => [...table]), [[6, 7, 8], [9, 10, 11]]);
+	assert.deepEqual(
+		found.tables.map((table) => [...table]),
+		[
+			[6, 7, 8],
+			[9, 10, 11],
+		],
+	);
 	assert.deepEqual([...found.out], [4, 5, 6]);
 });
 

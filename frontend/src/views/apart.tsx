@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { type Forward, isMissing, type Kept } from "../bundle.ts";
-import { colorOf, groups } from "../groups.ts";
+import { colorOf, frequencyOf } from "../groups.ts";
 import { canAnswer, cut, evaluate, networkAt, type Result } from "../network.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
@@ -19,9 +19,14 @@ interface Props {
 /** Switch parts of the network off, or keep only them, and see what it still knows. */
 export function Apart(props: Props): JSX.Element {
 	const { kept } = props;
-	if (isMissing(kept.forward)) return <Note>This network cannot be taken apart here. {kept.forward.why}</Note>;
+	if (isMissing(kept.forward))
+		return <Note>This network cannot be taken apart here. {kept.forward.why}</Note>;
 	if (!canAnswer(kept.forward)) {
-		return <Note>This page does not know how to compute neurons of the kind “{kept.forward.activation}”.</Note>;
+		return (
+			<Note>
+				This page does not know how to compute neurons of the kind “{kept.forward.activation}”.
+			</Note>
+		);
 	}
 	return (
 		<>
@@ -34,7 +39,10 @@ export function Apart(props: Props): JSX.Element {
 function Choices({ kept, look, state, change }: Props): JSX.Element {
 	const [, , tokens = 0] = kept.w_in.shape;
 	const frequencies = Array.from({ length: Math.floor(tokens / 2) }, (_, i) => i + 1);
-	const modes = [["without", "switch off"], ["only", "keep only"]] as const;
+	const modes = [
+		["without", "switch off"],
+		["only", "keep only"],
+	] as const;
 	return (
 		<div class="choices">
 			<div role="group" aria-label="What to do with what is chosen">
@@ -62,7 +70,7 @@ function Choices({ kept, look, state, change }: Props): JSX.Element {
 				name="neurons"
 				all={[...kept.order.data]}
 				chosen={state.neurons}
-				color={(n) => colorOf(groups(kept).find((g) => g.neurons.includes(n))!.frequency, kept, look)}
+				color={(n) => colorOf(frequencyOf(n, kept), kept, look)}
 				choose={(n) => change({ neurons: toggled(state.neurons, n) })}
 			/>
 		</div>
@@ -108,7 +116,10 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 		const result = evaluate(cut(network, { mode, frequencies, neurons }), forward);
 		return { ...result, milliseconds: performance.now() - began };
 	}, [network, chosen]);
-	const rows = [["the whole network", before], ["taken apart", after]] as const;
+	const rows = [
+		["the whole network", before],
+		["taken apart", after],
+	] as const;
 	return (
 		<>
 			<table>
@@ -137,8 +148,8 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 			</table>
 			<Right result={after} look={look} />
 			<p class="key">
-				Computed here, from the weights at this step. To switch off a frequency is to take its wave out of every
-				neuron’s input weights; to switch off a neuron is to silence it.
+				Computed here, from the weights at this step. To switch off a frequency is to take its wave
+				out of every neuron’s input weights; to switch off a neuron is to silence it.
 			</p>
 		</>
 	);

@@ -1,6 +1,15 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { type Box, drawX, drawY, line, lossScale, stepScale, stepTicks, stepWords } from "../axes.ts";
+import {
+	type Box,
+	drawX,
+	drawY,
+	line,
+	lossScale,
+	stepScale,
+	stepTicks,
+	stepWords,
+} from "../axes.ts";
 import { type Bundle, row, type Tensor } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import type { State } from "../state.ts";
@@ -20,9 +29,13 @@ interface Props {
 
 /** Loss and accuracy of all runs; the chosen run and the step stand out. */
 export function Curves(props: Props): JSX.Element {
-	const kinds = (["loss", "accuracy"] as const).filter((kind) => `test_${kind}` in props.bundle.curves);
+	const kinds = (["loss", "accuracy"] as const).filter(
+		(kind) => `test_${kind}` in props.bundle.curves,
+	);
 	if (!kinds.length) {
-		return <Note>No loss and no accuracy was recorded. Train with `record=fr.CURVES` to see them.</Note>;
+		return (
+			<Note>No loss and no accuracy was recorded. Train with `record=fr.CURVES` to see them.</Note>
+		);
 	}
 	return (
 		<>
@@ -54,7 +67,10 @@ function Curve({ bundle, run, state, look, pick, kind }: Props & { kind: Kind })
 				if (!curve) continue;
 				frame.context.strokeStyle = look[side];
 				frame.context.lineJoin = "round";
-				for (const [runs, alpha, width] of [[all, faint, 0.8], [[run], 1, 2]] as const) {
+				for (const [runs, alpha, width] of [
+					[all, faint, 0.8],
+					[[run], 1, 2],
+				] as const) {
 					frame.context.globalAlpha = alpha;
 					frame.context.lineWidth = width;
 					for (const one of runs) trace(frame.context, bundle.steps, row(curve, one), x, y);
@@ -96,10 +112,22 @@ function drawAxes(frame: Frame, box: Box, bundle: Bundle, kind: Kind, along: Sta
 	const last = bundle.steps.data.at(-1) ?? 0;
 	const x = stepScale(along, last, box.left, box.right);
 	const ticks = stepTicks(along, last, box.right - box.left);
-	drawX(frame, box, x, ticks.map((at) => ({ at, words: stepWords(at) })), "step");
+	drawX(
+		frame,
+		box,
+		x,
+		ticks.map((at) => ({ at, words: stepWords(at) })),
+		"step",
+	);
 	if (kind === "accuracy") {
 		const y = (part: number) => box.bottom - part * (box.bottom - box.top);
-		drawY(frame, box, y, [0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` })), "accuracy");
+		drawY(
+			frame,
+			box,
+			y,
+			[0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` })),
+			"accuracy",
+		);
 		return y;
 	}
 	const [low, high] = extent(SIDES.flatMap((side) => bundle.curves[`${side}_loss`] ?? []));
@@ -150,7 +178,11 @@ function spoken(bundle: Bundle, run: number, step: number, kind: Kind): string {
 }
 
 /** The last record not after a step. */
-export function valueAt(bundle: Bundle, values: ArrayLike<number>, step: number): number | undefined {
+export function valueAt(
+	bundle: Bundle,
+	values: ArrayLike<number>,
+	step: number,
+): number | undefined {
 	let found: number | undefined;
 	for (let i = 0; i < values.length && (bundle.steps.data[i] as number) <= step; i++) {
 		if (!Number.isNaN(values[i])) found = values[i];

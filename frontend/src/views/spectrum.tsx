@@ -21,7 +21,8 @@ interface Props {
 
 /** How the power of the input weights is spread over frequencies: now, and through training. */
 export function Spectrum({ kept, index, look, scale, pick }: Props): JSX.Element {
-	if (!kept.power) return <Note>This network reads features, which stand in no order: there is no spectrum.</Note>;
+	if (!kept.power)
+		return <Note>This network reads features, which stand in no order: there is no spectrum.</Note>;
 	return (
 		<>
 			<div class="pair">
@@ -29,8 +30,9 @@ export function Spectrum({ kept, index, look, scale, pick }: Props): JSX.Element
 				<Through {...{ kept, index, look, scale, pick }} />
 			</div>
 			<p class="key">
-				The share of all power of the input weights that each frequency holds. The frequencies that neurons have at
-				the last step are coloured{keys(kept).length === 0 && "; here none has one"}.
+				The share of all power of the input weights that each frequency holds. The frequencies that
+				neurons have at the last step are coloured{keys(kept).length === 0 && "; here none has one"}
+				.
 			</p>
 		</>
 	);
@@ -51,7 +53,13 @@ function Bars({ kept, index, look }: Omit<Props, "scale" | "pick">): JSX.Element
 			const values = shares(kept, index);
 			const y = (part: number) => box.bottom - part * (box.bottom - box.top);
 			const x = (k: number) => box.left + ((k - 0.5) / values.length) * (box.right - box.left);
-			drawY(frame, box, y, [0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` })), "at this step");
+			drawY(
+				frame,
+				box,
+				y,
+				[0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` })),
+				"at this step",
+			);
 			const bar = (0.75 * (box.right - box.left)) / values.length;
 			values.forEach((value, i) => {
 				context.fillStyle = colorOf(i + 1, kept, look);
@@ -80,9 +88,16 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 			const high = (box.bottom - box.top) / frequencies;
 			for (let s = 0; s < snapshots; s++) {
 				const values = shares(kept, s);
-				const image = cells(1, frequencies, look.ramps["share"]!, (_, at) => Math.sqrt(values[at]!));
+				const image = cells(1, frequencies, look.ramps["share"]!, (_, at) =>
+					Math.sqrt(values[at]!),
+				);
 				const end = s + 1 < snapshots ? x(steps[s + 1]!) : box.right;
-				paint(context, image, [x(steps[s]!), box.top, Math.max(1, end - x(steps[s]!)) + 0.5, high * frequencies]);
+				paint(context, image, [
+					x(steps[s]!),
+					box.top,
+					Math.max(1, end - x(steps[s]!)) + 0.5,
+					high * frequencies,
+				]);
 			}
 			const y = (k: number) => box.top + (k - 0.5) * high;
 			context.textBaseline = "middle";
@@ -97,7 +112,13 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 			}
 			heading(frame, box);
 			const ticks = stepTicks(scale, last, box.right - box.left);
-			drawX(frame, box, x, ticks.map((at) => ({ at, words: stepWords(at) })), "step");
+			drawX(
+				frame,
+				box,
+				x,
+				ticks.map((at) => ({ at, words: stepWords(at) })),
+				"step",
+			);
 		},
 		[kept, scale],
 	);
@@ -118,7 +139,12 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 	const label =
 		`Heatmap of the share of power of ${frequencies} frequencies at ${snapshots} steps from 0 to ${whole(last)}. ` +
 		`Key frequencies at the end: ${keys(kept).join(", ") || "none"}.`;
-	return <Picture name="spectrum-steps" {...{ label, height: HEIGHT, look, draw, over, onPick: choose }} />;
+	return (
+		<Picture
+			name="spectrum-steps"
+			{...{ label, height: HEIGHT, look, draw, over, onPick: choose }}
+		/>
+	);
 }
 
 function boxOf({ width, height }: { width: number; height: number }): Box {

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useCallback, useMemo } from "preact/hooks";
+import { useCallback } from "preact/hooks";
 import { drawX } from "../axes.ts";
 import { type Kept, largest, row } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
@@ -17,7 +17,7 @@ interface Props {
 
 /** The input weights of every neuron as a line over the tokens, grouped by frequency. */
 export function Waves({ kept, index, look }: Props): JSX.Element {
-	const found = useMemo(() => groups(kept), [kept]);
+	const found = groups(kept);
 	const [, tables = 1, tokens = 0, neurons = 0] = kept.w_in.shape;
 	const spacing = Math.max(5, Math.min(16, 420 / neurons));
 	const height = FOOT + found.length * (TITLE + spacing) + neurons * spacing;
@@ -25,7 +25,8 @@ export function Waves({ kept, index, look }: Props): JSX.Element {
 		(frame: Frame) => {
 			const { context, width } = frame;
 			const box = { left: 4, right: width - 8, top: 0, bottom: height - FOOT };
-			const x = (token: number) => box.left + (token / Math.max(1, tokens - 1)) * (box.right - box.left);
+			const x = (token: number) =>
+				box.left + (token / Math.max(1, tokens - 1)) * (box.right - box.left);
 			const table = row(kept.w_in, index);
 			const scale = (1.2 * spacing) / largest(kept.w_in.data);
 			const now = row(kept.frequency!, index);
@@ -47,11 +48,18 @@ export function Waves({ kept, index, look }: Props): JSX.Element {
 				y += spacing;
 			}
 			const ticks = [0, Math.floor((tokens - 1) / 2), tokens - 1];
-			drawX(frame, box, x, ticks.map((at) => ({ at, words: `${at}` })), "token");
+			drawX(
+				frame,
+				box,
+				x,
+				ticks.map((at) => ({ at, words: `${at}` })),
+				"token",
+			);
 		},
 		[kept, index, height],
 	);
-	if (!kept.tokens) return <Note>This network reads features, which stand in no order: there are no waves.</Note>;
+	if (!kept.tokens)
+		return <Note>This network reads features, which stand in no order: there are no waves.</Note>;
 	const now = [...row(kept.frequency!, index)];
 	const label =
 		`Input weights of ${neurons} neurons over ${tokens} tokens at step ${whole(kept.steps.data[index]!)}. ` +
@@ -62,8 +70,8 @@ export function Waves({ kept, index, look }: Props): JSX.Element {
 			<Picture name="waves" {...{ label, height, look, draw }} />
 			<p class="key">
 				{tables > 1 && "The table of the first position. "}
-				Groups are those of the last step. A line is coloured once {percent(kept.share!)} of its power is in one
-				frequency.
+				Groups are those of the last step. A line is coloured once {percent(kept.share!)} of its
+				power is in one frequency.
 			</p>
 		</>
 	);

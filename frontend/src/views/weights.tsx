@@ -48,8 +48,9 @@ export function Weights({ kept, index, look }: Props): JSX.Element {
 			</div>
 			<p class="key">
 				Neurons stand from top to bottom
-				{kept.tokens ? " by their frequency and phase at the last step" : " by size"}, in the same order at
-				every step. Every matrix has a colour scale of its own at every step, symmetric around zero.
+				{kept.tokens ? " by their frequency and phase at the last step" : " by size"}, in the same
+				order at every step. Every matrix has a colour scale of its own at every step, symmetric
+				around zero.
 			</p>
 		</>
 	);
@@ -100,7 +101,11 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 }
 
 function drawScale({ context, look }: Frame, x: number, y: number, height: number, limit: number) {
-	paint(context, cells(1, 64, look.ramps["weights"]!, (_, at) => 1 - at / 63), [x, y, 8, height]);
+	paint(
+		context,
+		cells(1, 64, look.ramps["weights"]!, (_, at) => 1 - at / 63),
+		[x, y, 8, height],
+	);
 	context.font = "11px system-ui, sans-serif";
 	context.fillStyle = look.quiet;
 	context.textAlign = "left";

@@ -19,22 +19,38 @@ ASKED = 64  # questions on which the plain formula is held against the network i
 MOST = 2**15  # questions that a page asks
 ENDS = 2  # the first network of a run and its last
 
+NOT_KEPT = (
+    "No weights of this run were kept. Train with keep=fr.Schedule(per_octave=8) to have them "
+    "through training."
+)
+NO_ROOM = (
+    "The weights of this run had no room in this page. Export fewer runs: "
+    "flyroom export STORE page.html --run N."
+)
+NO_TABLES = (
+    "This network has no first layer of neurons on its inputs, whose weights could be shown: "
+    "so far the explorer shows perceptrons."
+)
+
 
 def networks_of(runs: xr.Dataset, room: int) -> dict[int, dict[str, Any]]:
     """Of each run the networks that have room in so many bytes, or why there are none."""
-    told = {run: _none("No weights of this run were kept.") for run in runs.run.values.tolist()}
+    told = dict.fromkeys(runs.run.values.tolist(), _none(NOT_KEPT))
     try:
         kept = results.kept_steps(runs)
-        shown = _chosen(kept, _rows(runs, kept, room))
-    except (StoreError, SpecError, TypeError) as error:
-        return dict.fromkeys(told, _none(f"The weights cannot be shown: {error}"))
-    found: defaultdict[int, list[Kept]] = defaultdict(list)
-    wanted = {step for steps in shown.values() for step in steps}
-    for one in results.networks(runs.sel(run=list(shown)), wanted):
-        if one.step in shown[one.run]:
-            found[one.run].append(one)
-    for run in kept:
-        told[run] = _none("The weights of this run had no room in the page.")
+        last = list(results.networks(runs.sel(run=list(kept))))
+        flat = [one for one in last if measures.has_tables(one.network)]
+        rows = max(0, room) // max((_bytes(one.network) for one in flat), default=1)
+        shown = _chosen({run: kept[run] for run in sorted(one.run for one in flat)}, rows)
+        found: defaultdict[int, list[Kept]] = defaultdict(list)
+        wanted = {step for steps in shown.values() for step in steps}
+        for one in results.networks(runs.sel(run=list(shown)), wanted):
+            if one.step in shown[one.run]:
+                found[one.run].append(one)
+    except (StoreError, SpecError) as error:
+        return dict.fromkeys(told, _none(f"The weights cannot be read here: {error}"))
+    for one in last:
+        told[one.run] = _none(NO_ROOM if measures.has_tables(one.network) else NO_TABLES)
     for run, networks in found.items():
         told[run] = _told(runs, run, sorted(networks, key=lambda one: one.step))
         told[run]["left_out"] = len(kept[run]) - len(networks)
@@ -45,18 +61,10 @@ def _none(why: str) -> dict[str, Any]:
     return {"why": why}
 
 
-def _rows(runs: xr.Dataset, kept: dict[int, list[int]], room: int) -> int:
-    """How many networks have room, by the size of the largest of the runs."""
-    last = results.networks(runs.sel(run=list(kept)))
-    sizes = {_bytes(one.network) for one in last}
-    return max(0, room) // max(sizes, default=1)
-
-
 def _bytes(network: Any) -> int:
-    matrices = [measures.input_tables(network), measures.output_matrix(network)]
-    return sum(
-        matrix.size * np.dtype(np.float32).itemsize for matrix in matrices if matrix is not None
-    )
+    """How much of a page one network takes."""
+    matrices = (measures.input_tables(network), measures.output_matrix(network))
+    return sum(matrix.size for matrix in matrices if matrix is not None) * 4
 
 
 def _chosen(kept: dict[int, list[int]], rows: int) -> dict[int, list[int]]:
@@ -115,6 +123,8 @@ def _forward(runs: xr.Dataset, run: int, network: Any) -> dict[str, Any]:
         return _none(f"There are {len(labels):,} questions: too many to ask in a page.")
     if not isinstance(loss, CrossEntropy | NaiveCrossEntropy | Squared):
         return _none(f"Its loss, {type(loss).__name__}, is not one that the page can compute.")
+    if not all(np.isfinite(x).all() for x in jax.tree.leaves(network)):
+        return _none("Its weights are not numbers: it diverged.")
     if not is_plain(network, inputs):
         return _none("It does more than its two matrices say: biases, norms or further layers.")
     return {
