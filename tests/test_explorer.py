@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 import flyroom as fr
 from flyroom.cli import app
@@ -130,6 +132,19 @@ def test_networks_without_tokens_are_shown_without_waves(tmp_path: Path):
     size = np.linalg.norm(kept["w_in"][-1], axis=(0, 1))
     assert (np.diff(size[kept["order"]]) <= 0).all()
     assert "no table" in kept["forward"]["why"]
+
+
+def test_weights_that_are_not_numbers_are_left_out(runs: xr.Dataset, tmp_path: Path):
+    store = shutil.copytree(runs.attrs["store"], tmp_path / "diverged.zarr")
+    groups: Any = zarr.open_group(store).groups()
+    (weights,) = [group for name, group in groups if name.startswith("weights")]
+    run, step = weights["run"][:], weights["step"][:]
+    for row in np.flatnonzero((run == 0) | ((run == 1) & (step > 8))):
+        weights["embed"][int(row)] = np.nan
+    found = unpack(fr.explorer.bundle(fr.open(store)))["runs"]
+    assert "diverged" in found[0]["kept"]["why"]
+    assert found[1]["kept"]["steps"].max() == 8
+    assert found[2]["kept"]["steps"].max() == 40
 
 
 def test_networks_without_neurons_on_their_inputs_say_so(tmp_path: Path):

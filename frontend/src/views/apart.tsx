@@ -113,7 +113,10 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 	const chosen = `${mode} ${frequencies} ${neurons}`;
 	const after = useMemo(() => {
 		const began = performance.now();
-		const result = evaluate(cut(network, { mode, frequencies, neurons }), forward);
+		const nothing = !frequencies.length && !neurons.length;
+		const result = nothing
+			? before
+			: evaluate(cut(network, { mode, frequencies, neurons }), forward);
 		return { ...result, milliseconds: performance.now() - began };
 	}, [network, chosen]);
 	const rows = [

@@ -61,7 +61,7 @@ function Curve({ bundle, run, state, look, pick, kind }: Props & { kind: Kind })
 			const x = stepScale(along, last, box.left, box.right);
 			const y = drawAxes(frame, box, bundle, kind, along);
 			const all = bundle.runs.map((_, i) => i).filter((i) => i !== run);
-			const faint = Math.max(0.1, Math.min(0.6, 4 / bundle.runs.length));
+			const faint = Math.max(0.03, Math.min(0.6, 4 / bundle.runs.length));
 			for (const side of SIDES) {
 				const curve = bundle.curves[`${side}_${kind}`];
 				if (!curve) continue;

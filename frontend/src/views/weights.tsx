@@ -19,14 +19,14 @@ export function Weights({ kept, index, look }: Props): JSX.Element {
 	const { w_in, w_out } = kept;
 	const [, tables = 1, tokens = 0] = w_in.shape;
 	const size = tokens * neurons(kept);
-	const table = (t: number) => row(w_in, index).subarray(t * size, (t + 1) * size);
+	const into = row(w_in, index);
 	const matrices: Matrix[] = Array.from({ length: tables }, (_, t) => ({
 		name: `weights-in-${t}`,
 		title: tables > 1 ? `into the neurons, position ${t + 1}` : "into the neurons",
 		across: kept.tokens ? "token" : "input",
 		columns: tokens,
-		numbers: table(t),
-		value: (neuron, column) => table(t)[column * neurons(kept) + neuron]!,
+		numbers: into.subarray(t * size, (t + 1) * size),
+		at: (neuron, column) => column * neurons(kept) + neuron,
 	}));
 	if (w_out) {
 		const outputs = w_out.shape[2] ?? 0;
@@ -36,7 +36,7 @@ export function Weights({ kept, index, look }: Props): JSX.Element {
 			across: "output",
 			columns: outputs,
 			numbers: row(w_out, index),
-			value: (neuron, column) => row(w_out, index)[neuron * outputs + column]!,
+			at: (neuron, column) => neuron * outputs + column,
 		});
 	}
 	return (
@@ -62,7 +62,7 @@ interface Matrix {
 	across: string;
 	columns: number;
 	numbers: ArrayLike<number>; // all of the matrix at the step
-	value: (neuron: number, column: number) => number;
+	at: (neuron: number, column: number) => number; // where in them a weight lies
 }
 
 function neurons(kept: Kept): number {
@@ -76,8 +76,9 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 			const { context, width, height } = frame;
 			const box = { left: 2, right: width - 58, top: 22, bottom: height - 38 };
 			const place = [box.left, box.top, box.right - box.left, box.bottom - box.top] as const;
-			const image = cells(matrix.columns, neurons(kept), look.ramps["weights"]!, (column, at) => {
-				const value = matrix.value(kept.order.data[at]!, column);
+			const order = kept.order.data;
+			const image = cells(matrix.columns, order.length, look.ramps["weights"]!, (column, place) => {
+				const value = matrix.numbers[matrix.at(order[place]!, column)]!;
 				return 0.5 + value / (2 * limit);
 			});
 			paint(context, image, [...place]);

@@ -27,6 +27,7 @@ NO_ROOM = (
     "The weights of this run had no room in this page. Export fewer runs: "
     "flyroom export STORE page.html --run N."
 )
+DIVERGED = "The weights that were kept of this run are not numbers: it diverged."
 NO_TABLES = (
     "This network has no first layer of neurons on its inputs, whose weights could be shown: "
     "so far the explorer shows perceptrons."
@@ -45,20 +46,26 @@ def networks_of(runs: xr.Dataset, room: int) -> dict[int, dict[str, Any]]:
         found: defaultdict[int, list[Kept]] = defaultdict(list)
         wanted = {step for steps in shown.values() for step in steps}
         for one in results.networks(runs.sel(run=list(shown)), wanted):
-            if one.step in shown[one.run]:
+            if one.step in shown[one.run] and _finite(one.network):
                 found[one.run].append(one)
     except (StoreError, SpecError) as error:
         return dict.fromkeys(told, _none(f"The weights cannot be read here: {error}"))
     for one in last:
         told[one.run] = _none(NO_ROOM if measures.has_tables(one.network) else NO_TABLES)
-    for run, networks in found.items():
-        told[run] = _told(runs, run, sorted(networks, key=lambda one: one.step))
-        told[run]["left_out"] = len(kept[run]) - len(networks)
+    for run, steps in shown.items():
+        told[run] = _none(DIVERGED)
+        if networks := sorted(found[run], key=lambda one: one.step):
+            left_out = len(kept[run]) - len(steps)
+            told[run] = {**_told(runs, run, networks), "left_out": left_out}
     return told
 
 
 def _none(why: str) -> dict[str, Any]:
     return {"why": why}
+
+
+def _finite(network: Any) -> bool:
+    return all(np.isfinite(weights).all() for weights in jax.tree.leaves(network))
 
 
 def _bytes(network: Any) -> int:
@@ -123,8 +130,6 @@ def _forward(runs: xr.Dataset, run: int, network: Any) -> dict[str, Any]:
         return _none(f"There are {len(labels):,} questions: too many to ask in a page.")
     if not isinstance(loss, CrossEntropy | NaiveCrossEntropy | Squared):
         return _none(f"Its loss, {type(loss).__name__}, is not one that the page can compute.")
-    if not all(np.isfinite(x).all() for x in jax.tree.leaves(network)):
-        return _none("Its weights are not numbers: it diverged.")
     if not is_plain(network, inputs):
         return _none("It does more than its two matrices say: biases, norms or further layers.")
     return {
