@@ -166,7 +166,7 @@ function Right({ result, look }: { result: Result; look: Look }): JSX.Element | 
 		({ context, width, look }: Frame) => {
 			const size = Math.min(width - 24, height - 24);
 			const image = new ImageData(side, side);
-			const [wrong, right] = [rgb(look.test), rgb(look.rule)];
+			const [wrong, right] = [rgb(look.ink), rgb(look.rule)];
 			result.right.forEach((hit, q) => image.data.set(hit ? right : wrong, q * 4));
 			paint(context, image, [20, 2, size, size]);
 			context.fillStyle = look.quiet;
@@ -185,7 +185,7 @@ function Right({ result, look }: { result: Result; look: Look }): JSX.Element | 
 		<>
 			<Picture name="right" {...{ label, height, look, draw }} />
 			<p class="key">
-				<span class="test">wrong</span> answers of what is taken apart, for every pair
+				<strong>wrong</strong> answers of what is taken apart, for every pair
 			</p>
 		</>
 	);

@@ -126,11 +126,11 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 		(frame: Frame) => {
 			const box = boxOf(frame);
 			const at = stepScale(scale, last, box.left, box.right)(steps[index]!);
-			frame.context.strokeStyle = frame.look.test;
-			frame.context.lineWidth = 1.5;
+			frame.context.strokeStyle = look.ink;
+			frame.context.setLineDash([4, 3]);
 			line(frame.context, at, box.top, at, box.bottom);
 		},
-		[kept, scale, index],
+		[kept, scale, index, look],
 	);
 	const choose = (at: number, width: number) => {
 		const box = boxOf({ width, height: HEIGHT });
