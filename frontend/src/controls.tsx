@@ -51,6 +51,7 @@ export function Controls({ bundle, run, steps, index, state, change }: Props): J
 					{bundle.runs.map((one, i) => (
 						<option key={one.run} value={i}>
 							{one.label}
+							{one.status && one.status !== "finished" && ` · ${one.status}`}
 						</option>
 					))}
 				</select>

@@ -1,5 +1,7 @@
 // The model interface of anywidget over plain data, for a page with no kernel behind it.
 
+const PAUSE = 400; // milliseconds: browsers refuse to change a link a hundred times in half a minute
+
 export interface Values {
 	bundle: DataView;
 	state: string;
@@ -16,6 +18,7 @@ export interface Model {
 /** A model whose state is the fragment of the page's link. */
 export function pageModel(bundle: DataView): Model {
 	const values: Values = { bundle, state: location.hash.slice(1) };
+	let saving: ReturnType<typeof setTimeout> | undefined;
 	const handlers = new Map<string, Set<() => void>>();
 	const tell = (event: string) => handlers.get(event)?.forEach((handler) => handler());
 	addEventListener("hashchange", () => {
@@ -32,8 +35,13 @@ export function pageModel(bundle: DataView): Model {
 			handlers.set(event, (handlers.get(event) ?? new Set()).add(handler));
 		},
 		off: (event, handler) => handlers.get(event)?.delete(handler),
-		// Replaced, not pushed: a step back is to lead out of the page, not through every step.
-		save_changes: () => history.replaceState(null, "", `#${values.state}`),
+		save_changes() {
+			saving ??= setTimeout(() => {
+				saving = undefined;
+				// Replaced, not pushed: a step back is to lead out of the page, not through every step.
+				history.replaceState(null, "", `#${values.state}`);
+			}, PAUSE);
+		},
 	};
 }
 

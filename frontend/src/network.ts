@@ -59,9 +59,8 @@ export function networkAt(wIn: Tensor, wOut: Tensor, index: number): Network {
  * What the tables are on average over tokens is of no frequency, and stays.
  */
 export function cut(network: Network, { mode, frequencies, neurons }: Cut): Network {
-	const waves =
-		mode === "without" ? frequencies : others(frequencies, 1, Math.floor(network.tokens / 2));
-	const silent = mode === "without" ? neurons : others(neurons, 0, network.neurons - 1);
+	const waves = going(mode, frequencies, 1, Math.floor(network.tokens / 2));
+	const silent = going(mode, neurons, 0, network.neurons - 1);
 	const tables = network.tables.map((table) =>
 		withoutWaves(table, network.tokens, network.neurons, waves),
 	);
@@ -72,11 +71,12 @@ export function cut(network: Network, { mode, frequencies, neurons }: Cut): Netw
 	return { ...network, tables, out };
 }
 
-/** Those from `first` to `last` that are not kept; none if nothing is named to be kept. */
-function others(kept: number[], first: number, last: number): number[] {
-	if (!kept.length) return [];
+/** Of those from `first` to `last` the named ones; or, if some are named to stay, all others. */
+function going(mode: Cut["mode"], named: number[], first: number, last: number): number[] {
 	const all = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-	return all.filter((n) => !kept.includes(n));
+	const there = all.filter((n) => named.includes(n));
+	if (mode === "without") return there;
+	return there.length ? all.filter((n) => !there.includes(n)) : [];
 }
 
 /** A table minus its projections on the cosine and the sine of each frequency. */
@@ -84,11 +84,11 @@ function withoutWaves(table: Float64Array, tokens: number, neurons: number, wave
 	const left = table.slice();
 	for (const k of waves) {
 		for (const wave of [Math.cos, Math.sin]) {
+			if (wave === Math.sin && 2 * k === tokens) continue; // it is zero at every token
 			const values = Float64Array.from({ length: tokens }, (_, a) =>
 				wave((2 * Math.PI * k * a) / tokens),
 			);
 			const norm = values.reduce((sum, x) => sum + x * x, 0);
-			if (norm < 0.5) continue; // the sine of half as many turns as there are tokens
 			for (let n = 0; n < neurons; n++) {
 				let sum = 0;
 				for (let a = 0; a < tokens; a++)

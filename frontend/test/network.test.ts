@@ -81,6 +81,23 @@ test("a neuron that is switched off says nothing, and nothing is changed in plac
 	assert.deepEqual(cut(two, { ...all, mode: "only" }).out, two.out);
 });
 
+test("the fastest wave of an even number of tokens is a cosine", () => {
+	const even = { ...network((a) => 3 + (-1) ** a), tokens: 4 };
+	even.tables = [Float64Array.of(4, 2, 4, 2)];
+	const left = cut(even, { ...all, frequencies: [2] }).tables[0]!;
+	left.forEach((value) => assert.ok(Math.abs(value - 3) < 1e-12));
+});
+
+test("what a link names and the network does not have changes nothing", () => {
+	const two = network(
+		() => 1,
+		(a) => a,
+	);
+	for (const mode of ["without", "only"] as const) {
+		assert.deepEqual(cut(two, { mode, frequencies: [0, P, 99], neurons: [2] }), two);
+	}
+});
+
 test("a loss is exact where the answer is certain", () => {
 	const sure = network((a) => (a === 0 ? 15 : -1000));
 	sure.out.fill(0);
