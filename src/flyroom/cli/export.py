@@ -30,7 +30,7 @@ def export(
     from .. import explorer, results
     from . import output
 
-    with output.errors(json):
+    with output.errors(json, explorer.PageError):
         runs = results.open(store)
         if run:
             known = runs.run.values.tolist()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..explorer import PageError
 from ..interop import CheckpointError
 from ..results import JournalError, StoreError, open as open_store
 from ..spec import SpecError
@@ -19,13 +18,18 @@ from ..training import Status
 
 
 @contextlib.contextmanager
-def errors(as_json: bool) -> Iterator[None]:
-    """Turns what a user can mend into one line and an exit status."""
+def errors(as_json: bool, *also: type[Exception]) -> Iterator[None]:
+    """Turns what a user can mend into one line and an exit status.
+
+    Args:
+        as_json: whether programs are told too.
+        also: errors of rooms that not every verb has to load.
+    """
     try:
         yield
     except Interrupted as error:
         _fail(str(error), 130, as_json)
-    except (SpecError, StoreError, JournalError, CheckpointError, PageError) as error:
+    except (SpecError, StoreError, JournalError, CheckpointError, *also) as error:
         _fail(str(error), 2, as_json)
 
 
