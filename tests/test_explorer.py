@@ -88,6 +88,9 @@ def test_all_pairs_are_asked_also_where_half_of_them_are_examples(runs: xr.Datas
     forward = unpack(fr.explorer.bundle(runs))["runs"][0]["kept"]["forward"]
     assert forward["inputs"].shape == (49, 2)
     np.testing.assert_array_equal(forward["inputs"].sum(1) % 7, forward["labels"])
+    trained = {tuple(pair) for pair in forward["inputs"][forward["trained"] == 1].tolist()}
+    given = fr.experiment_of(runs, 0).task.split(0).train.inputs.tolist()
+    assert trained == {(a, b) for a, b in given} | {(b, a) for a, b in given}
     assert (forward["activation"], forward["loss"]) == ("relu", "cross-entropy")
     assert forward["mean_over_classes"]
 

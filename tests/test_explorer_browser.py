@@ -278,6 +278,16 @@ def test_what_is_left_knows_as_much_as_python_says(
     assert len(seen) == 7
 
 
+def test_what_was_trained_on_is_told_from_the_rest(page: Page, runs: xr.Dataset, file: Path):
+    visit(page, file, "run=1&step=64")
+    network = fr.network(runs, 1, 64)
+    split = fr.experiment_of(runs, 1).task.split(1)
+    row = page.locator("[data-outcome='the whole network']")
+    for side, rows in (("train", split.train), ("test", split.test)):
+        shown = float(row.get_attribute(f"data-{side}") or "nan")
+        assert shown == pytest.approx(fr.measures.accuracy(network, rows), abs=1e-4)
+
+
 def test_the_network_of_67_is_taken_apart_within_a_tenth_of_a_second(page: Page, tmp_path: Path):
     small = fr.spec.replace(fr.recipes.pair_mod67(), {"steps": 2, "model.embed_width": 16})
     runs = fr.train(small, store=tmp_path / "runs.zarr", machine=MAPPED)

@@ -1,8 +1,13 @@
 // The binary view bundle: a tree in JSON whose arrays lie behind it (see `explorer/_pack.py`).
 
-const KINDS = { float32: Float32Array, int32: Int32Array, uint16: Uint16Array } as const;
+const KINDS = {
+	float32: Float32Array,
+	int32: Int32Array,
+	uint16: Uint16Array,
+	uint8: Uint8Array,
+} as const;
 type Kind = keyof typeof KINDS;
-export type Numbers = Float32Array | Int32Array | Uint16Array;
+export type Numbers = Float32Array | Int32Array | Uint16Array | Uint8Array;
 
 /** Numbers with the lengths of their axes; the last axis varies fastest. */
 export interface Tensor {
@@ -31,6 +36,7 @@ export interface Forward {
 	mean_over_classes: boolean;
 	inputs: Tensor; // question, position
 	labels: Tensor; // question
+	trained: Tensor; // question; 1 where it was trained on, 0 where it is tested on
 }
 
 export interface Missing {
@@ -61,7 +67,7 @@ const ALIGNED = 8;
 export function parseBundle(bytes: ArrayBuffer): Bundle {
 	const head = new Uint8Array(bytes, 0, Math.min(MAGIC.length, bytes.byteLength));
 	if (head.length < MAGIC.length || MAGIC.some((byte, i) => head[i] !== byte)) {
-		throw new Error("These are not data of this version of the explorer. Export the page again.");
+		throw otherVersion();
 	}
 	const start = MAGIC.length + 4;
 	const length = new DataView(bytes).getUint32(MAGIC.length, true);
@@ -83,9 +89,14 @@ function isArray(value: unknown): value is Described {
 
 function view(bytes: ArrayBuffer, arrays: number, { array, shape, at }: Described): Tensor {
 	const size = shape.reduce((product, n) => product * n, 1);
+	if (!Object.hasOwn(KINDS, array)) throw otherVersion();
 	const type = KINDS[array];
 	if (arrays + at + size * type.BYTES_PER_ELEMENT > bytes.byteLength) throw cutShort();
 	return { data: new type(bytes, arrays + at, size), shape };
+}
+
+function otherVersion(): Error {
+	return new Error("These are not data of this version of the explorer. Export the page again.");
 }
 
 function cutShort(): Error {

@@ -28,6 +28,8 @@ export interface Cut {
 
 export interface Result {
 	accuracy: number;
+	train: number; // accuracy on what it was trained on
+	test: number; // accuracy on all else
 	loss: number;
 	right: Uint8Array; // of every question
 }
@@ -126,17 +128,29 @@ function* answers(network: Network, forward: Forward): Generator<Float64Array> {
 /** Accuracy and mean loss over all questions. */
 export function evaluate(network: Network, forward: Forward): Result {
 	const labels = forward.labels.data;
+	const trained = forward.trained.data;
 	const right = new Uint8Array(labels.length);
 	const cost = forward.loss === "squared" ? squared : crossEntropy;
-	let [question, hits, loss] = [0, 0, 0];
+	const sizes: [number, number] = [0, 0]; // of what was not trained on, and of what was
+	const hits: [number, number] = [0, 0];
+	let [question, loss] = [0, 0];
 	for (const logits of answers(network, forward)) {
 		const label = labels[question] as number;
-		if (firstMaximum(logits) === label) hits += right[question] = 1;
+		const side = trained[question] ? 1 : 0;
+		sizes[side]++;
+		if (firstMaximum(logits) === label) hits[side] += right[question] = 1;
 		loss += cost(logits, label);
 		question++;
 	}
 	const mean = loss / question / (forward.mean_over_classes ? network.outputs : 1);
-	return { accuracy: hits / question, loss: mean, right };
+	const [test, train] = hits;
+	return {
+		accuracy: (train + test) / question,
+		train: train / sizes[1],
+		test: test / sizes[0],
+		loss: mean,
+		right,
+	};
 }
 
 function firstMaximum(logits: Float64Array): number {

@@ -24,6 +24,7 @@ function sums(activation: string, loss: Forward["loss"] = "cross-entropy"): Forw
 		mean_over_classes: false,
 		inputs: { data: Uint16Array.from(pairs.flat()), shape: [P * P, 2] },
 		labels: { data: Uint16Array.from(pairs, ([a, b]) => (a + b) % P), shape: [P * P] },
+		trained: { data: Uint8Array.from(pairs, ([a]) => Number(a < 2)), shape: [P * P] },
 	};
 }
 
@@ -105,20 +106,22 @@ test("a loss is exact where the answer is certain", () => {
 	const first = sums("relu");
 	first.inputs = { data: Uint16Array.of(0, 0), shape: [1, 2] };
 	first.labels = { data: Uint16Array.of(0), shape: [1] };
+	first.trained = { data: Uint8Array.of(1), shape: [1] };
 	const { loss } = evaluate(sure, first);
 	assert.ok(Math.abs(loss / (6 * Math.exp(-30)) - 1) < 1e-9);
 	const { loss: squared } = evaluate(sure, { ...first, loss: "squared", mean_over_classes: true });
 	assert.equal(squared, 29 ** 2 / P);
 });
 
-test("of equal logits the first is the answer", () => {
-	assert.equal(
-		evaluate(
-			network(() => 0),
-			sums("relu"),
-		).accuracy,
-		1 / P,
-	);
+test("of equal logits the first is the answer, and each side has an accuracy of its own", () => {
+	const questions = sums("relu");
+	questions.trained.data.fill(0);
+	questions.trained.data.set([1, 1, 0, 0]); // 0 + 0, which is answered rightly, and 0 + 1
+	const silent = network(() => 0);
+	const { accuracy, train, test: other } = evaluate(silent, questions);
+	assert.equal(accuracy, 1 / P);
+	assert.equal(train, 1 / 2);
+	assert.equal(other, (P - 1) / (P * P - 2));
 });
 
 test("a network is read from the middle of a run's snapshots", () => {

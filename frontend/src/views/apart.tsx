@@ -139,6 +139,8 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 							key={name}
 							data-outcome={name}
 							data-accuracy={result.accuracy}
+							data-train={result.train}
+							data-test={result.test}
 							data-loss={result.loss}
 							data-milliseconds={"milliseconds" in result ? result.milliseconds : undefined}
 						>
@@ -149,7 +151,7 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 					))}
 				</tbody>
 			</table>
-			<Right result={after} look={look} />
+			<Right result={after} forward={forward} look={look} />
 			<p class="key">
 				Computed here, from the weights at this step. To switch off a frequency is to take its wave
 				out of every neuron’s input weights; to switch off a neuron is to silence it.
@@ -158,16 +160,18 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 	);
 }
 
-/** Where the answers are right, if the questions are all pairs of two things. */
-function Right({ result, look }: { result: Result; look: Look }): JSX.Element | null {
+/** Where the answers are wrong, if the questions are all pairs of two things. */
+function Right({ result, forward, look }: { result: Result; forward: Forward; look: Look }) {
 	const side = Math.sqrt(result.right.length);
 	const height = 230;
 	const draw = useCallback(
 		({ context, width, look }: Frame) => {
 			const size = Math.min(width - 24, height - 24);
 			const image = new ImageData(side, side);
-			const [wrong, right] = [rgb(look.ink), rgb(look.rule)];
-			result.right.forEach((hit, q) => image.data.set(hit ? right : wrong, q * 4));
+			const [right, ...wrong] = [look.rule, look.test, look.train].map(rgb);
+			result.right.forEach((hit, q) => {
+				image.data.set(hit ? right! : wrong[forward.trained.data[q]!]!, q * 4);
+			});
 			paint(context, image, [20, 2, size, size]);
 			context.fillStyle = look.quiet;
 			context.textAlign = "center";
@@ -176,16 +180,24 @@ function Right({ result, look }: { result: Result; look: Look }): JSX.Element | 
 			context.textBaseline = "top";
 			context.fillText("b", 20 + size / 2, size + 6);
 		},
-		[result],
+		[result, forward],
 	);
-	if (!Number.isInteger(side)) return null;
-	const wrong = result.right.reduce((sum, hit) => sum + 1 - hit, 0);
-	const label = `Map of all pairs of a and b, taken apart: ${whole(wrong)} of ${whole(side * side)} are answered wrongly.`;
+	const label =
+		"Map of all pairs of a and b, taken apart: " +
+		`of training pairs ${percent(result.train)}, of test pairs ${percent(result.test)} are right.`;
 	return (
 		<>
-			<Picture name="right" {...{ label, height, look, draw }} />
+			{Number.isInteger(side) && <Picture name="right" {...{ label, height, look, draw }} />}
 			<p class="key">
-				<strong>wrong</strong> answers of what is taken apart, for every pair
+				Taken apart, it is right on {percent(result.train)} of what it was trained on and on{" "}
+				{percent(result.test)} of the rest.
+				{Number.isInteger(side) && (
+					<>
+						{" "}
+						The map has its wrong answers to <span class="train">training</span> and{" "}
+						<span class="test">test</span> pairs.
+					</>
+				)}
 			</p>
 		</>
 	);

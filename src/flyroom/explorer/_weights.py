@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import UInt8
 
 from .. import measures, results, spec
 from ..losses import CrossEntropy, NaiveCrossEntropy, Squared
 from ..results import Kept, StoreError
 from ..spec import SpecError
 from ..tasks import AbstractTable
+from ..training import Experiment
 
 SHARE = 0.85  # of a neuron's power that its frequency has to hold, as in all pictures
 ASKED = 64  # questions on which the plain formula is held against the network itself
@@ -138,7 +140,21 @@ def _forward(runs: xr.Dataset, run: int, network: Any) -> dict[str, Any]:
         "mean_over_classes": isinstance(loss, Squared) or loss.class_mean,
         "inputs": inputs.astype(np.uint16),
         "labels": labels.astype(np.uint16),
+        "trained": _trained(experiment, inputs),
     }
+
+
+def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:
+    """Which questions a run was trained on, in either order where order makes no difference."""
+    task = experiment.task
+    seed = experiment.seed if experiment.split_seed is None else experiment.split_seed
+
+    def keys(rows: np.ndarray) -> list[bytes]:
+        alike = rows if getattr(task, "ordered", True) else np.sort(rows, axis=1)
+        return [row.tobytes() for row in alike.astype(np.int64)]
+
+    known = set(keys(task.split(seed).train.inputs))
+    return np.array([key in known for key in keys(inputs)], np.uint8)
 
 
 def is_plain(network: Any, inputs: np.ndarray) -> bool:
