@@ -102,8 +102,11 @@ def test_monomial_networks_have_the_largest_margin_on_parities(k: int):
     logits = np.asarray(network.table(jnp.asarray(inputs)))
     found = measures.normalized_margin(logits, labels, network, degree=k + 1, grouped=True)
     assert found == pytest.approx(math.factorial(k) * math.sqrt(2 * (k + 1) ** -(k + 1)), rel=1e-6)
+    assert measures.largest_parity_margin(k) == pytest.approx(found, rel=1e-6)
 
 
 def test_no_modulus_is_too_small():
     with pytest.raises(ValueError, match="got p=1; allowed: at least 2"):
         measures.largest_quadratic_margin(1)
+    with pytest.raises(ValueError, match="got k=0; allowed: at least 1"):
+        measures.largest_parity_margin(0)

@@ -4,9 +4,8 @@ from typing import Any
 import numpy as np
 
 MAGIC = b"flyroom\x01"  # the last byte is the version of the form
-ALIGNED = (
-    8  # bytes: a browser reads an array only where a whole number of its elements is before it
-)
+# Bytes: a browser reads an array only where a whole number of its elements is before it.
+ALIGNED = 8
 
 
 def pack(value: Any) -> bytes:
