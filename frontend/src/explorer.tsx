@@ -3,129 +3,44 @@
 import { render as renderInto } from "preact";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import {
-	type Bundle,
-	isMissing,
-	latest,
-	type Missing,
-	type Kept,
-	nearest,
-	parseBundle,
-	row,
-} from "./bundle.ts";
-import { stepScale } from "./axes.ts";
-import { Controls } from "./controls.tsx";
+import { type Bundle, parseBundle } from "./bundle.ts";
 import { fromBase64, type Model, pageModel } from "./host.ts";
+import { OneRun } from "./pages/one.tsx";
+import type { Shown } from "./pages/shown.ts";
 import { type Look, Note } from "./picture.tsx";
-import { formatState, parseState, START, type State } from "./state.ts";
+import { formatState, type PageName, parseState, START, type State } from "./state.ts";
 import css from "./style.css";
-import { Apart } from "./views/apart.tsx";
-import { Curves } from "./views/curves.tsx";
-import { Spectrum } from "./views/spectrum.tsx";
-import { Waves } from "./views/waves.tsx";
-import { Weights } from "./views/weights.tsx";
-import { whole } from "./words.ts";
+
+/** The pages that there are, as the reader is told of them. */
+const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Element }> = {
+	run: { name: "One run", Page: OneRun },
+};
 
 function Explorer({ model, bundle }: { model: Model; bundle: Bundle }): JSX.Element {
 	const [state, change] = useModel(model, bundle);
 	const look = useLook(bundle);
-	const known = bundle.runs.findIndex((one) => one.run === state.run);
-	const run = Math.max(0, known);
-	const { kept } = bundle.runs[run]!;
-	const steps = useMemo(() => shownSteps(bundle, run), [bundle, run]);
-	const index = latest(steps, state.step);
-	const pick = (step: number) => {
-		const scale = stepScale(state.scale, steps.at(-1)!, 0, 1);
-		change({ step: steps[nearest(steps, step, scale)]! });
-	};
-	const shared = { bundle, run, state: { ...state, step: steps[index]! }, look, pick, change };
+	const { Page } = PAGES[state.page];
+	const pages = Object.entries(PAGES) as [PageName, (typeof PAGES)[PageName]][];
 	return (
 		<>
 			<h1>{bundle.title}</h1>
-			<Controls {...{ bundle, run, steps, index, state, change }} />
-			{known < 0 && (
-				<Note>
-					Run {state.run} is not in this page. This is {bundle.runs[run]!.label}.
-				</Note>
+			{pages.length > 1 && (
+				<nav aria-label="Pages">
+					{pages.map(([page, { name }]) => (
+						<button
+							key={page}
+							type="button"
+							aria-current={page === state.page ? "page" : undefined}
+							onClick={() => change({ page })}
+						>
+							{name}
+						</button>
+					))}
+				</nav>
 			)}
-			<div class="views">
-				<section class="wide">
-					<h2>Curves</h2>
-					<Curves {...shared} />
-				</section>
-				<OfWeights {...shared} kept={kept} index={index} />
-			</div>
+			<Page {...{ bundle, state, look, change }} />
 		</>
 	);
-}
-
-interface Shared {
-	state: State;
-	look: Look;
-	pick: (step: number) => void;
-	change: (part: Partial<State>) => void;
-}
-
-function OfWeights({
-	kept,
-	index,
-	state,
-	look,
-	pick,
-	change,
-}: Shared & { kept: Kept | Missing; index: number }) {
-	if (isMissing(kept)) {
-		return (
-			<section class="wide">
-				<h2>Weights</h2>
-				<Note>{kept.why}</Note>
-			</section>
-		);
-	}
-	const steps = kept.steps.data;
-	return (
-		<>
-			<section class="wide">
-				<h2>Weights</h2>
-				<Weights {...{ kept, index, look }} />
-				{steps.length < 3 && (
-					<Note>
-						Weights were kept at {[...steps].map(whole).join(" and ")} only. Train with{" "}
-						<code>keep=fr.Schedule(per_octave=8)</code> to see them change.
-					</Note>
-				)}
-				{kept.left_out > 0 && (
-					<Note>
-						{whole(kept.left_out)} steps at which weights were kept had no room in this page. Export
-						fewer runs to see them.
-					</Note>
-				)}
-			</section>
-			<section class="tall">
-				<h2>Waves</h2>
-				<Waves {...{ kept, index, look }} />
-			</section>
-			<section>
-				<h2>Spectrum</h2>
-				<Spectrum {...{ kept, index, look, pick, scale: state.scale }} />
-			</section>
-			<section>
-				<h2>Take it apart</h2>
-				<Apart {...{ kept, index, look, state, change }} />
-			</section>
-		</>
-	);
-}
-
-/** The steps of a run at which there is something to see: its weights, or else its records. */
-function shownSteps(bundle: Bundle, run: number): number[] {
-	const { kept } = bundle.runs[run]!;
-	if (!isMissing(kept)) return [...kept.steps.data];
-	const curves = Object.values(bundle.curves).map((curve) => row(curve, run));
-	const recorded = [...bundle.steps.data].filter((_, i) =>
-		curves.some((curve) => !Number.isNaN(curve[i])),
-	);
-	return recorded.length ? recorded : [0];
 }
 
 /** The state that the model's link describes, and a way to change a part of it. */

@@ -1,6 +1,10 @@
 // What is looked at, and how: all of it is in the link.
 
+export const PAGE_NAMES = ["run"] as const;
+export type PageName = (typeof PAGE_NAMES)[number];
+
 export interface State {
+	page: PageName;
 	run: number;
 	step: number;
 	scale: "log" | "linear";
@@ -10,6 +14,7 @@ export interface State {
 }
 
 export const START: State = {
+	page: "run",
 	run: 0,
 	step: Number.MAX_SAFE_INTEGER, // the last there is
 	scale: "log",
@@ -30,7 +35,9 @@ export function parseState(fragment: string, start: State = START): State {
 			.split(",")
 			.filter((text) => /^\d{1,9}$/.test(text))
 			.map(Number);
+	const page = PAGE_NAMES.find((name) => name === given.get("page"));
 	return {
+		page: page ?? start.page,
 		run: whole("run", start.run),
 		step: whole("step", start.step),
 		scale: given.get("scale") === "linear" ? "linear" : "log",
@@ -43,6 +50,7 @@ export function parseState(fragment: string, start: State = START): State {
 /** The fragment that describes a state. */
 export function formatState(state: State): string {
 	const parts = [`run=${state.run}`, `step=${state.step}`];
+	if (state.page !== "run") parts.push(`page=${state.page}`);
 	if (state.scale !== "log") parts.push(`scale=${state.scale}`);
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
 	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);

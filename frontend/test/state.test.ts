@@ -5,7 +5,7 @@ import { formatState, parseState, START, type State, toggled } from "../src/stat
 test("a link leads back to the state that it was made of", () => {
 	const states: State[] = [
 		{ ...START, run: 3, step: 400 },
-		{ run: 1, step: 0, scale: "linear", mode: "only", frequencies: [5, 9], neurons: [0] },
+		{ ...START, run: 1, step: 0, scale: "linear", mode: "only", frequencies: [5, 9], neurons: [0] },
 	];
 	for (const state of states) assert.deepEqual(parseState(`#${formatState(state)}`), state);
 });

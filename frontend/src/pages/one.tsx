@@ -1,0 +1,118 @@
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { stepScale } from "../axes.ts";
+import {
+	type Bundle,
+	isMissing,
+	type Kept,
+	latest,
+	type Missing,
+	nearest,
+	row,
+} from "../bundle.ts";
+import { Controls } from "../controls.tsx";
+import { Note } from "../picture.tsx";
+import type { Shown } from "./shown.ts";
+import { Apart } from "../views/apart.tsx";
+import { Curves } from "../views/curves.tsx";
+import { Spectrum } from "../views/spectrum.tsx";
+import { Waves } from "../views/waves.tsx";
+import { Weights } from "../views/weights.tsx";
+import { whole } from "../words.ts";
+
+/** Everything about one run, moved by one slider. */
+export function OneRun({ bundle, state, look, change }: Shown): JSX.Element {
+	const known = bundle.runs.findIndex((one) => one.run === state.run);
+	const run = Math.max(0, known);
+	const { kept } = bundle.runs[run]!;
+	const steps = useMemo(() => shownSteps(bundle, run), [bundle, run]);
+	const index = latest(steps, state.step);
+	const pick = (step: number) => {
+		const scale = stepScale(state.scale, steps.at(-1)!, 0, 1);
+		change({ step: steps[nearest(steps, step, scale)]! });
+	};
+	const shared = { bundle, run, state: { ...state, step: steps[index]! }, look, pick, change };
+	return (
+		<>
+			<Controls {...{ bundle, run, steps, index, state, change }} />
+			{known < 0 && (
+				<Note>
+					Run {state.run} is not in this page. This is {bundle.runs[run]!.label}.
+				</Note>
+			)}
+			<div class="views">
+				<section class="wide">
+					<h2>Curves</h2>
+					<Curves {...shared} />
+				</section>
+				<OfWeights {...shared} kept={kept} index={index} />
+			</div>
+		</>
+	);
+}
+
+interface Shared extends Omit<Shown, "bundle"> {
+	pick: (step: number) => void;
+}
+
+function OfWeights({
+	kept,
+	index,
+	state,
+	look,
+	pick,
+	change,
+}: Shared & { kept: Kept | Missing; index: number }) {
+	if (isMissing(kept)) {
+		return (
+			<section class="wide">
+				<h2>Weights</h2>
+				<Note>{kept.why}</Note>
+			</section>
+		);
+	}
+	const steps = kept.steps.data;
+	return (
+		<>
+			<section class="wide">
+				<h2>Weights</h2>
+				<Weights {...{ kept, index, look }} />
+				{steps.length < 3 && (
+					<Note>
+						Weights were kept at {[...steps].map(whole).join(" and ")} only. Train with{" "}
+						<code>keep=fr.Schedule(per_octave=8)</code> to see them change.
+					</Note>
+				)}
+				{kept.left_out > 0 && (
+					<Note>
+						{whole(kept.left_out)} steps at which weights were kept had no room in this page. Export
+						fewer runs to see them.
+					</Note>
+				)}
+			</section>
+			<section class="tall">
+				<h2>Waves</h2>
+				<Waves {...{ kept, index, look }} />
+			</section>
+			<section>
+				<h2>Spectrum</h2>
+				<Spectrum {...{ kept, index, look, pick, scale: state.scale }} />
+			</section>
+			<section>
+				<h2>Take it apart</h2>
+				<Apart {...{ kept, index, look, state, change }} />
+			</section>
+		</>
+	);
+}
+
+/** The steps of a run at which there is something to see: its weights, or else its records. */
+function shownSteps(bundle: Bundle, run: number): number[] {
+	const { kept } = bundle.runs[run]!;
+	if (!isMissing(kept)) return [...kept.steps.data];
+	const curves = Object.values(bundle.curves).map((curve) => row(curve, run));
+	const recorded = [...bundle.steps.data].filter((_, i) =>
+		curves.some((curve) => !Number.isNaN(curve[i])),
+	);
+	return recorded.length ? recorded : [0];
+}
