@@ -125,6 +125,46 @@ def test_code_in_a_pickle_is_refused_and_not_run(
     assert capsys.readouterr().out == ""
 
 
+def test_what_a_config_in_the_file_names_is_no_code(tmp_path: Path):
+    """A type and a device, as PyTorch pickles them, beside a tensor of two numbers."""
+    words = b"X\x01\x00\x00\x00"  # a string of one letter
+    config = b"}(" + words + b"tctorch\nfloat32\n" + words + b"dctorch\ndevice\n(" + words + b"ctRu"
+    storage = b"(" + words + b"sctorch\nFloatStorage\n" + words + b"0" + words + b"cK\x02tQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00(K\x02t(K\x01t\x89NtR"
+    pickled = b"\x80\x02}(" + words + b"w" + tensor + words + b"k" + config + b"u."
+    values = np.array([1.5, -2.0], np.float32)
+    path = torch_file(tmp_path / "x.pt", pickled=pickled, data={"0": values.tobytes()})
+    found = read_pytorch(path)
+    assert list(found) == ["w"]
+    np.testing.assert_array_equal(found["w"], values)
+
+
+# Python's own unpickler allocates what such a word asks for: 64 GB here.
+@pytest.mark.parametrize("word", [b"r\xff\xff\xff\xff", b"B\xff\xff\xff\x7f", b"g9\n", b"b", b"R"])
+def test_a_damaged_pickle_is_refused_at_no_cost(tmp_path: Path, word: bytes):
+    for pickled in (b"\x80\x02}" + word, b"\x80\x02}(K\x01K\x02u" + word + b"."):
+        path = torch_file(tmp_path / "x.pt", pickled=pickled, data={})
+        with pytest.raises(CheckpointError, match=r"not a whole file|holds no tensors"):
+            read_pytorch(path)
+
+
+def test_a_published_file_with_changed_bytes_is_read_or_refused(tmp_path: Path, published: Path):
+    with zipfile.ZipFile(published / "pizza_model_a.pt") as archive:
+        parts = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    whole = parts["data.pkl"]
+    data = {name[5:]: content for name, content in parts.items() if name.startswith("data/")}
+    random, refused = np.random.default_rng(0), 0
+    for _ in range(60):
+        changed = bytearray(whole)
+        changed[random.integers(len(whole))] = random.integers(256)
+        path = torch_file(tmp_path / "x.pt", pickled=bytes(changed), data=data)
+        try:
+            read_pytorch(path)
+        except CheckpointError:
+            refused += 1
+    assert 0 < refused < 60
+
+
 def test_what_is_cut_short_is_said(tmp_path: Path, published: Path):
     whole = (published / "pizza_model_a.pt").read_bytes()
     for size in (0, 100, len(whole) // 2, len(whole) - 10):

@@ -1,9 +1,10 @@
 import collections
+import math
 import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,14 +26,16 @@ _DTYPES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+# What is named in a config beside tensors, and is none.
+_WORDS = ("Size", "device", "float64", "float32", "float16", "bfloat16", "int64", "int32")
 
 
 def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
     """The tensors of a file that `torch.save` wrote, by their names. No code of it is run.
 
     A pickle is a program. Of this one only what makes tensors, strings, numbers, lists and dicts is
-    obeyed; at the first other word the file is refused. Tensors of nested dicts have names with
-    dots.
+    obeyed, and what names a type, a shape or a device is passed over; at the first other word the
+    file is refused. Tensors of nested dicts have names with dots.
 
     Args:
         path: a `.pt` or `.pth` file in the zip format, PyTorch's since 1.6.
@@ -52,7 +55,9 @@ def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
             root = pickles[0].removesuffix("data.pkl")
             with archive.open(pickles[0]) as file:
                 found = _Unpickler(file, archive, root).load()
-    except (zipfile.BadZipFile, KeyError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a damaged pickle makes of itself
         raise CheckpointError(
             f"{path} is not a whole file of torch.save in its zip format: {error}"
         ) from error
@@ -62,12 +67,22 @@ def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
     return tensors
 
 
-class _Unpickler(pickle.Unpickler):
+# The unpickler in Python: the one in C allocates what a damaged file tells it to.
+_InPython: Any = pickle._Unpickler  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class _Unpickler(_InPython):
     """Builds tensors as NumPy arrays, and nothing else."""
 
     def __init__(self, file: Any, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(file)
         self.archive, self.root = archive, root
+
+    def pass_over(self) -> None:
+        """What an object is told of itself: for a dict no more than notes on its layout."""
+        self.stack.pop()
+
+    dispatch: ClassVar = {**_InPython.dispatch, pickle.BUILD[0]: pass_over}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -78,6 +93,8 @@ class _Unpickler(pickle.Unpickler):
             return _tensor
         if module == "torch._utils" and name == "_rebuild_parameter":
             return _parameter
+        if module == "torch" and name in _WORDS:
+            return _word
         raise CheckpointError(
             f"The file asks for `{module}.{name}`, which is code and not a tensor; it was not run. "
             "Save the state dict alone: torch.save(model.state_dict(), path)."
@@ -96,7 +113,8 @@ def _tensor(
 ) -> np.ndarray:
     """A view into a storage, copied. The last number it reads has to be in there."""
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
-    if min(offset, *shape, *stride, 0) < 0 or (0 not in shape and last >= storage.size):
+    beyond = 0 not in shape and (last >= storage.size or math.prod(shape) > storage.size)
+    if min(offset, *shape, *stride, 0) < 0 or beyond:
         raise CheckpointError(f"A tensor of shape {shape} reaches beyond its data.")
     strides = [step * storage.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides).copy()
@@ -104,6 +122,10 @@ def _tensor(
 
 def _parameter(data: np.ndarray, *_: Any) -> np.ndarray:
     return data
+
+
+def _word(*_: Any) -> None:
+    """A type, a shape or a device, which says nothing that is asked for."""
 
 
 def _flat(node: Any, name: str) -> list[tuple[str, np.ndarray]]:
