@@ -148,6 +148,19 @@ def test_a_damaged_pickle_is_refused_at_no_cost(tmp_path: Path, word: bytes):
             read_pytorch(path)
 
 
+def test_an_array_that_no_memory_holds_is_refused(tmp_path: Path):
+    """A header that promises 3.6 TiB, and 64 bytes."""
+    promise = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000, 10000000), }"
+    header = promise.ljust(117) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+    (tmp_path / "x.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("embed.npy", content)
+    for name in ("x.npy", "x.npz"):
+        with pytest.raises(CheckpointError, match="no whole file of NumPy arrays"):
+            read(tmp_path / name)
+
+
 def test_a_published_file_with_changed_bytes_is_read_or_refused(tmp_path: Path, published: Path):
     with zipfile.ZipFile(published / "pizza_model_a.pt") as archive:
         parts = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}

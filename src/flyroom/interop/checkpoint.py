@@ -207,6 +207,6 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
                 return {"array": np.load(path, allow_pickle=False)}
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{path} is no whole file of NumPy arrays: {error}.") from error
     return read_pytorch(path)
