@@ -137,7 +137,8 @@ def test_every_run_is_explained_as_if_alone(runs):
     for run in range(3):
         alone = explain(runs, run=run)
         assert (found.mechanism[run], found.parts[run]) == (alone.mechanism, alone.fit.parts)
-        assert found.predictive[run] == alone.predictive
+        # Its products are added up in another order, on one thread.
+        assert found.predictive[run].item() == pytest.approx(alone.predictive, abs=1e-12)
     assert (found.mechanism[:3] != "no explanation").any()
 
 

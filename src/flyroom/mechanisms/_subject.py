@@ -81,7 +81,11 @@ class AbstractSubject(abc.ABC):
         The answer has to exceed all others by more than the subject's own logits are rounded: where
         everything was removed, what is left is rounding, and an answer by it is none.
         """
-        return self.margins(logits) > ROUNDING * np.abs(self.logits).max()
+        return self.margins(logits) > self._rounding
+
+    @functools.cached_property
+    def _rounding(self) -> float:
+        return ROUNDING * float(np.abs(self.logits).max())
 
     def accuracy(self, logits: Answers) -> float:
         """Share of all questions that some logits answer rightly."""
@@ -89,8 +93,18 @@ class AbstractSubject(abc.ABC):
 
     def explained(self, formula: Answers) -> float:
         """Share of the variance of the logits that a formula explains."""
-        total = self.variance(self.logits)
+        total = self.own_variance
         return 1 - self.variance(self.logits - formula) / total if total > 0 else 0.0
+
+    @functools.cached_property
+    def own_variance(self) -> float:
+        """The mean square of the subject's own logits, centred."""
+        return self.variance(self.logits)
+
+    @functools.cached_property
+    def own_accuracy(self) -> float:
+        """Share of all questions that the subject answers rightly."""
+        return self.accuracy(self.logits)
 
     @functools.cached_property
     def heard(self) -> Heard | None:

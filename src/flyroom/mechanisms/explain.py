@@ -173,7 +173,7 @@ def _rank(one: Explanation) -> tuple[bool, bool, bool, float, float]:
 
 def _proven(subject: AbstractSubject, fit: AbstractMechanism) -> Explanation:
     """A mechanism with its three numbers."""
-    accuracy, chance = subject.accuracy(subject.logits), subject.chance
+    accuracy, chance = subject.own_accuracy, subject.chance
     kept, removed = (subject.accuracy(one(subject)) for one in (fit.keep, fit.remove))
     lost = (accuracy - removed) / (accuracy - chance) if accuracy > chance else 0.0
     return Explanation(

@@ -155,7 +155,7 @@ class Pairs(AbstractSubject):
 
     def _numbered(self) -> "Pairs":
         """The same, with a group's elements in our order, if the answers show another one."""
-        if isinstance(self.task, ModularArithmetic) or self.accuracy(self.logits) >= 0.5:
+        if isinstance(self.task, ModularArithmetic) or self.own_accuracy >= 0.5:
             return self
         assert self.reading is not None
         order = numbering(self.logits.argmax(2), self.task.degree)
@@ -169,7 +169,7 @@ class Pairs(AbstractSubject):
             counting=Counting(order, order, order),
         )
         # An order that most answers do not fit is the best of many guesses, and none.
-        return found if found.accuracy(found.logits) >= 0.5 else self
+        return found if found.own_accuracy >= 0.5 else self
 
 
 def _numbers(task: Task) -> tuple[Counting, Int[np.ndarray, "a b"], int]:

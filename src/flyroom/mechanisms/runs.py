@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from rich.console import Console
 from rich.progress import Progress
+from threadpoolctl import threadpool_limits
 
 from .. import results
 from ..spec import SpecError
@@ -95,7 +96,8 @@ def _each(
         except SpecError as error:  # one bad run never stops its neighbours
             return kept, error
 
-    with ThreadPoolExecutor(len(devices)) as pool:
+    # As many networks at once as there are devices: products with threads of their own only wait.
+    with threadpool_limits(1), ThreadPoolExecutor(len(devices)) as pool:
         while some := list(itertools.islice(items, AHEAD * len(devices))):
             yield from pool.map(one, some, itertools.cycle(devices))
 

@@ -123,7 +123,7 @@ class Strings(AbstractSubject):
         changed = (
             self.answer(turned.reshape(-1, count)).reshape(count, -1) - self.logits[: len(some)]
         )
-        total = self.variance(self.logits)
+        total = self.own_variance
         return (changed**2).mean(1) / (4 * total) if total > 0 else np.zeros(count)
 
     def hearing(self, values: Float[np.ndarray, "string neuron"]) -> Outputs:

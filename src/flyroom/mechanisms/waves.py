@@ -74,7 +74,7 @@ class FourierSum(AbstractSpans):
         """
         profiles = wave_profiles(subject.logits)
         power = {k: float((u**2).mean() / 2) for k, u in profiles.items()}
-        total, left = variance(subject.logits), share * sum(power.values())
+        total, left = subject.own_variance, share * sum(power.values())
         # Rounding is not to decide which of two that are as strong is named first.
         strength = {k: round(one / (max(power.values()) or 1), 6) for k, one in power.items()}
         chosen = []
