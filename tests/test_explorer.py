@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -16,7 +17,7 @@ import flyroom as fr
 from flyroom.cli import app
 from flyroom.explorer import page
 from flyroom.explorer._pack import MAGIC, pack
-from flyroom.explorer._weights import is_plain
+from flyroom.explorer._formula import NoFormula, check, formula
 from helpers import MAPPED, modular, parity
 
 SCHEDULE = fr.Schedule(per_octave=2)
@@ -96,16 +97,16 @@ def test_all_pairs_are_asked_also_where_half_of_them_are_examples(runs: xr.Datas
 
 
 def test_weights_keep_within_the_limit_and_both_ends_of_a_run(runs: xr.Dataset):
-    one = 4 * 2 * 7 * 6
+    one, ideal = 4 * 2 * 7 * 6, 4 * 6 * (3 * 7 + 1)
     curves = sum(runs[name].size * 4 for name in unpack(fr.explorer.bundle(runs))["curves"])
-    kept = [
-        run["kept"] for run in unpack(fr.explorer.bundle(runs, limit=curves + 12 * one))["runs"]
-    ]
+    limit = curves + 12 * one + 3 * ideal
+    kept = [run["kept"] for run in unpack(fr.explorer.bundle(runs, limit=limit))["runs"]]
     assert [k["steps"].size for k in kept] == [4, 4, 4]
     assert all(k["steps"][0] == 0 and k["steps"][-1] == 40 for k in kept)
     count = len(SCHEDULE.ages(40))
     assert [k["left_out"] for k in kept] == [count - 4] * 3
-    few = [run["kept"] for run in unpack(fr.explorer.bundle(runs, limit=curves + 4 * one))["runs"]]
+    limit = curves + 4 * one + 2 * ideal
+    few = [run["kept"] for run in unpack(fr.explorer.bundle(runs, limit=limit))["runs"]]
     assert [k["steps"].tolist() for k in few[:2]] == [[0, 40]] * 2
     assert "no room" in few[2]["why"]
     none = unpack(fr.explorer.bundle(runs, limit=0))
@@ -113,19 +114,55 @@ def test_weights_keep_within_the_limit_and_both_ends_of_a_run(runs: xr.Dataset):
 
 
 @pytest.mark.parametrize(
-    ("model", "plain"),
+    ("model", "encoding"),
     [
-        (fr.models.FactoredMLP(width=6, embed_width=8, shared=False), True),
-        (fr.models.MLP(widths=(6,), bias=False), True),
-        (fr.models.MLP(widths=(6,), bias=True), False),
-        (fr.models.MLP(widths=(7, 7), bias=False), False),
-        (fr.models.LSTM(), False),
+        (fr.models.FactoredMLP(width=6, embed_width=8, shared=False), "pair"),
+        (fr.models.MLP(widths=(6,), bias=False), "pair"),
+        (fr.models.MLP(widths=(6,), activation=fr.models.gelu, output_bias=True), "equals"),
+        (fr.models.MLP(widths=(7, 5, 6), activation=fr.models.monomial(3)), "pair"),
+        (fr.models.EmbeddedMLP(width=5, widths=(6, 4), join="sum_after"), "equals"),
+        (fr.models.EmbeddedMLP(width=5, widths=(6,), join="concatenate", shared=False), "pair"),
+        (fr.models.Transformer(width=8, heads=2, neurons=6), "equals"),
+        (fr.models.Transformer(width=8, heads=2, neurons=6), "equation"),
+        (
+            fr.models.Transformer(
+                width=8, heads=4, neurons=6, bias=False, causal=False, attention_rate=0.3,
+                positions="sinusoidal",
+            ),
+            "pair",
+        ),
+    ],
+)  # fmt: skip
+def test_the_formula_of_the_page_gives_a_networks_own_logits(model: Any, encoding: str):
+    task = fr.tasks.ModularArithmetic(p=7, encoding=encoding)
+    classes = task.signature.classes
+    network: Any = model.init(task.signature, classes, key=jax.random.key(0))
+    # Biases begin at zero, which would hide that one is left out.
+    network = jax.tree.map(
+        lambda x: x + 0.1 * jnp.sin(jnp.arange(x.size).reshape(x.shape)), network
+    )
+    inputs = task.table()[0]
+    tree = formula(network, inputs.shape[1])
+    check(tree, network, inputs)
+    tree["layers"][0]["weights"] = 1.1 * tree["layers"][0]["weights"]
+    with pytest.raises(NoFormula, match="more than its matrices"):
+        check(tree, network, inputs)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (fr.models.MLP(widths=(6,), batch_norm=True), "batch norms"),
+        (fr.models.LSTM(), "no tokens"),
+        (fr.models.Transformer(width=8, heads=2, neurons=6, layers=2), "more than one layer"),
+        (fr.models.Transformer(width=8, heads=2, neurons=6, norm=True), "layer norms"),
     ],
 )
-def test_the_page_computes_only_what_its_formula_gives(model: Any, plain: bool):
+def test_what_the_page_cannot_compute_it_says(model: Any, why: str):
     task = fr.tasks.ModularArithmetic(p=7)
     network = model.init(task.signature, 7, key=jax.random.key(0))
-    assert is_plain(network, task.table()[0]) == plain
+    with pytest.raises(NoFormula, match=why):
+        formula(network, 2)
 
 
 def test_networks_without_tokens_are_shown_without_waves(tmp_path: Path):

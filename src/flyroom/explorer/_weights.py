@@ -1,24 +1,22 @@
 """What the explorer is told of the networks that a store has kept."""
 
+import math
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import UInt8
+from jaxtyping import Float
 
-from .. import measures, results, spec
-from ..losses import CrossEntropy, NaiveCrossEntropy, Squared
+from .. import measures, results
+from ..models import TransformerNetwork
 from ..results import Kept, StoreError
 from ..spec import SpecError
-from ..tasks import AbstractTable
-from ..training import Experiment
+from ._formula import NoFormula, formula, heard, residues
+from ._forward import forward, none
 
 SHARE = 0.85  # of a neuron's power that its frequency has to hold, as in all pictures
-ASKED = 64  # questions on which the plain formula is held against the network itself
-MOST = 2**15  # questions that a page asks
 ENDS = 2  # the first network of a run and its last
 
 NOT_KEPT = (
@@ -32,55 +30,73 @@ NO_ROOM = (
 DIVERGED = "The weights that were kept of this run are not numbers: it diverged."
 NO_TABLES = (
     "This network has no first layer of neurons on its inputs, whose weights could be shown: "
-    "so far the explorer shows perceptrons."
+    "so far the explorer shows perceptrons and transformers."
 )
+
+
+class Size(NamedTuple):
+    """How many bytes of a page the networks of a run take: each of them, and what comes once."""
+
+    each: int
+    once: int
 
 
 def networks_of(runs: xr.Dataset, room: int) -> dict[int, dict[str, Any]]:
     """Of each run the networks that have room in so many bytes, or why there are none."""
-    told = dict.fromkeys(runs.run.values.tolist(), _none(NOT_KEPT))
+    told = dict.fromkeys(runs.run.values.tolist(), none(NOT_KEPT))
     try:
         kept = results.kept_steps(runs)
         last = list(results.networks(runs.sel(run=list(kept))))
-        flat = [one for one in last if measures.has_tables(one.network)]
-        rows = max(0, room) // max((_bytes(one.network) for one in flat), default=1)
-        shown = _chosen({run: kept[run] for run in sorted(one.run for one in flat)}, rows)
+        flat = [one for one in last if _is_shown(one.network)]
+        sizes = [_size(one.network) for one in flat]
+        largest = Size(*map(max, zip(*sizes, strict=True))) if sizes else Size(1, 0)
+        shown = _chosen({run: kept[run] for run in sorted(one.run for one in flat)}, room, largest)
         found: defaultdict[int, list[Kept]] = defaultdict(list)
         wanted = {step for steps in shown.values() for step in steps}
         for one in results.networks(runs.sel(run=list(shown)), wanted):
             if one.step in shown[one.run] and _finite(one.network):
                 found[one.run].append(one)
     except (StoreError, SpecError) as error:
-        return dict.fromkeys(told, _none(f"The weights cannot be read here: {error}"))
+        return dict.fromkeys(told, none(f"The weights cannot be read here: {error}"))
     for one in last:
-        told[one.run] = _none(NO_ROOM if measures.has_tables(one.network) else NO_TABLES)
+        told[one.run] = none(NO_ROOM if _is_shown(one.network) else NO_TABLES)
     for run, steps in shown.items():
-        told[run] = _none(DIVERGED)
+        told[run] = none(DIVERGED)
         if networks := sorted(found[run], key=lambda one: one.step):
             left_out = len(kept[run]) - len(steps)
             told[run] = {**_told(runs, run, networks), "left_out": left_out}
     return told
 
 
-def _none(why: str) -> dict[str, Any]:
-    return {"why": why}
+def _is_shown(network: Any) -> bool:
+    return measures.has_tables(network) or isinstance(network, TransformerNetwork)
 
 
 def _finite(network: Any) -> bool:
     return all(np.isfinite(weights).all() for weights in jax.tree.leaves(network))
 
 
-def _bytes(network: Any) -> int:
-    """How much of a page one network takes."""
-    matrices = (measures.input_tables(network), measures.output_matrix(network))
-    return sum(matrix.size for matrix in matrices if matrix is not None) * 4
+def _size(network: Any) -> Size:
+    """How much of a page one network takes, and its ideal construction."""
+    matrices = [_read(network), None if _is_attending(network) else measures.output_matrix(network)]
+    size = sum(matrix.size for matrix in matrices if matrix is not None) * 4
+    try:
+        tree = formula(network, 1)
+    except NoFormula:
+        return Size(size, 0)
+    # Of a perceptron the two matrices are in the formula as well, and equal arrays are sent once.
+    whole = sum(array.nbytes for array in jax.tree.leaves(tree))
+    if "attention" in tree:
+        return Size(size + whole, 0)
+    _, tokens, neurons = tree["tables"].shape
+    return Size(whole, 4 * neurons * (2 * tokens + 1 + tree["layers"][-1]["weights"].shape[1]))
 
 
-def _chosen(kept: dict[int, list[int]], rows: int) -> dict[int, list[int]]:
+def _chosen(kept: dict[int, list[int]], room: int, size: Size) -> dict[int, list[int]]:
     """Steps of as many runs as can have two, spread evenly over those that each was kept at."""
-    count = min(len(kept), rows // ENDS)
+    count = min(len(kept), max(0, room) // (ENDS * size.each + size.once))
     runs = list(kept)[:count]
-    return {run: _spread(kept[run], rows // count) for run in runs}
+    return {run: _spread(kept[run], (room // count - size.once) // size.each) for run in runs}
 
 
 def _spread(steps: list[int], count: int) -> list[int]:
@@ -89,84 +105,79 @@ def _spread(steps: list[int], count: int) -> list[int]:
     return [steps[i] for i in np.linspace(0, len(steps) - 1, count).round().astype(int)]
 
 
+def _is_attending(network: Any) -> bool:
+    return isinstance(network, TransformerNetwork)
+
+
+def _read(network: Any) -> Float[np.ndarray, "table token column"]:
+    """What each token is to the network: to its neurons, or to the channels of its residual."""
+    if not isinstance(network, TransformerNetwork):
+        return np.asarray(measures.input_tables(network), np.float32)
+    first, last = residues(network)
+    return np.asarray(network.embed[None, first:last], np.float32)
+
+
 def _told(runs: xr.Dataset, run: int, kept: list[Kept]) -> dict[str, Any]:
     """The matrices of one run's networks, and what is known of them."""
     last = kept[-1].network
-    tables = [measures.input_tables(one.network) for one in kept]
-    out = [measures.output_matrix(one.network) for one in kept]
+    computed = forward(runs, run, kept)
     told: dict[str, Any] = {
         "steps": np.array([one.step for one in kept], np.int32),
-        "w_in": np.stack([np.asarray(table, np.float32) for table in tables]),
-        "w_out": None if out[0] is None else np.stack([np.asarray(w, np.float32) for w in out]),
-        "tokens": measures.reads_tokens(last),
+        "w_in": np.stack([_read(one.network) for one in kept]),
+        "w_out": _written(kept, computed),
+        "channels": _is_attending(last),
+        "tokens": _is_attending(last) or measures.reads_tokens(last),
     }
-    if told["tokens"]:
+    if not told["tokens"]:
+        size = np.linalg.norm(told["w_in"][-1], axis=(0, 1))
+        return told | {"order": np.argsort(-size).astype(np.int32), "forward": computed}
+    power = [measures.neuron_power(table).sum("neuron") for table in told["w_in"]]
+    circles = [measures.embedding_circles(tables[0]) for tables in told["w_in"]]
+    told |= {
+        "power": np.stack([one.values for one in power]).astype(np.float32),
+        "roundness": np.stack([one.roundness.values for one in circles]).astype(np.float32),
+    }
+    if _is_attending(last):
+        told |= _attending(kept, computed)
+    else:
         found = [measures.neuron_frequencies(one.network, share=SHARE) for one in kept]
-        power = [measures.neuron_power(one.network).sum("neuron") for one in kept]
         told |= {
-            "share": SHARE,
             "order": measures.wave_order(found[-1]).astype(np.int32),
             "frequency": np.stack([one.frequency.values for one in found]).astype(np.int32),
-            "power": np.stack([one.values for one in power]).astype(np.float32),
         }
-    else:
-        size = np.linalg.norm(told["w_in"][-1], axis=(0, 1))
-        told["order"] = np.argsort(-size).astype(np.int32)
-    return told | {"forward": _forward(runs, run, last)}
+    return told | {"share": SHARE, "forward": computed}
 
 
-def _forward(runs: xr.Dataset, run: int, network: Any) -> dict[str, Any]:
-    """What the page has to know to ask a network all questions itself, or why it cannot.
+def _written(kept: list[Kept], computed: dict[str, Any]) -> np.ndarray | None:
+    """What each neuron of the first layer writes, at every step."""
+    if "network" in computed:
+        return computed["network"]["layers"][0]["weights"]
+    if _is_attending(kept[-1].network):
+        return None
+    out = [measures.output_matrix(one.network) for one in kept]
+    return None if out[0] is None else np.stack([np.asarray(w, np.float32) for w in out])
 
-    It knows one formula, activation(sum of a row of each table) times the output matrix. Whether
-    that is all that a network does is not taken for granted: the formula has to give its logits.
+
+def _attending(kept: list[Kept], computed: dict[str, Any]) -> dict[str, Any]:
+    """The frequencies of a transformer's neurons, by what they do with all pairs, and their order.
+
+    Neurons that cannot be computed are not shown either: then there are none to be ordered.
     """
-    experiment = results.experiment_of(runs, run, recording=False)
-    task, loss = experiment.task, experiment.loss
-    if not isinstance(task, AbstractTable):
-        return _none("Its task has no table of all questions.")
-    if hasattr(task, "ordered"):
-        task = spec.replace(task, {"ordered": True})
-    inputs, labels = task.table()
-    if len(labels) > MOST:
-        return _none(f"There are {len(labels):,} questions: too many to ask in a page.")
-    if not isinstance(loss, CrossEntropy | NaiveCrossEntropy | Squared):
-        return _none(f"Its loss, {type(loss).__name__}, is not one that the page can compute.")
-    if not is_plain(network, inputs):
-        return _none("It does more than its two matrices say: biases, norms or further layers.")
+    if "network" not in computed:
+        return {"order": np.arange(0, dtype=np.int32)}
+    p = math.isqrt(len(computed["inputs"]))
+    inputs, found = computed["inputs"].astype(np.int64), []
+    _, neurons, _ = computed["network"]["layers"][0]["weights"].shape
+    if p * p != len(inputs):
+        return {"order": np.arange(neurons, dtype=np.int32)}
+    for i, one in enumerate(kept):
+        tree = jax.tree.map(lambda each, i=i: each[i], computed["network"])
+        hidden = one.network.activation(heard(tree, one.network, inputs)[:, :neurons])
+        by_pair = np.asarray(hidden).reshape(p, p, neurons)
+        found.append(measures.activation_frequencies(by_pair, share=SHARE))
+    written = measures.neuron_frequencies(computed["network"]["layers"][0]["weights"][-1].T)
+    last = found[-1].rename(share="power_share").assign(phase=written.phase)
     return {
-        "activation": network.activation.__name__,
-        "loss": "squared" if isinstance(loss, Squared) else "cross-entropy",
-        "mean_over_classes": isinstance(loss, Squared) or loss.class_mean,
-        "inputs": inputs.astype(np.uint16),
-        "labels": labels.astype(np.uint16),
-        "trained": _trained(experiment, inputs),
+        "order": measures.wave_order(last).astype(np.int32),
+        "frequency": np.stack([one.frequency.values for one in found]).astype(np.int32),
     }
-
-
-def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:
-    """Which questions a run was trained on, in either order where order makes no difference."""
-    task = experiment.task
-    seed = experiment.seed if experiment.split_seed is None else experiment.split_seed
-
-    def keys(rows: np.ndarray) -> list[bytes]:
-        alike = rows if getattr(task, "ordered", True) else np.sort(rows, axis=1)
-        return [row.tobytes() for row in alike.astype(np.int64)]
-
-    known = set(keys(task.split(seed).train.inputs))
-    return np.array([key in known for key in keys(inputs)], np.uint8)
-
-
-def is_plain(network: Any, inputs: np.ndarray) -> bool:
-    """Whether the formula of the page gives a network's own logits."""
-    out = measures.output_matrix(network)
-    if not measures.reads_tokens(network) or out is None or not hasattr(network, "activation"):
-        return False
-    some = inputs[np.linspace(0, len(inputs) - 1, ASKED).round().astype(int)]
-    tables = np.asarray(measures.input_tables(network))
-    heard = sum(tables[i % len(tables)][some[:, i]] for i in range(some.shape[1]))
-    ours = np.asarray(network.activation(jnp.asarray(heard))) @ np.asarray(out)
-    theirs = np.asarray(jax.tree.map(jnp.asarray, network).table(jnp.asarray(some)))
-    if ours.shape != theirs.shape:
-        return False
-    return bool(np.allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max()))

@@ -3,14 +3,17 @@ import numpy as np
 from jaxtyping import Float
 
 from ..measures import has_tables, output_matrix, reads_tokens
-from ..models import MLPNetwork
+from ..models import AbstractNetwork, MLPNetwork
 from ..spec import SpecError
 from ..tasks import ModularArithmetic
 from .explain import Explanation
+from .pairs import Pairs
 from .quadrature import Quadrature
 
 
-def idealise(explanation: Explanation) -> MLPNetwork:
+def idealise(
+    what: Explanation | AbstractNetwork, task: ModularArithmetic | None = None
+) -> MLPNetwork:
     r"""The network that the mechanism says it is: neurons of one pure wave each, and nothing else.
 
     Neuron \(j\) hears \(m_j + A_j\cos(\omega_j a - \varphi_j) + B_j\cos(\omega_j b - \psi_j)\),
@@ -20,7 +23,8 @@ def idealise(explanation: Explanation) -> MLPNetwork:
     network adds as well, no weight did anything else that was needed.
 
     Args:
-        explanation: of a network of one hidden layer that adds modulo `p`.
+        what: the explanation of a network of one hidden layer that adds modulo `p`, or the network.
+        task: what the network answers; not needed with an explanation.
 
     Returns:
         A network that reads pairs of residues, to be measured as any other.
@@ -38,7 +42,10 @@ def idealise(explanation: Explanation) -> MLPNetwork:
 
     Source: the form of the weights: Gromov 2023, arXiv:2301.02679.
     """
-    subject = explanation.subject
+    if isinstance(what, Explanation):
+        subject, known = what.subject, what
+    else:
+        subject, known = Pairs.of(what, task), None
     out = output_matrix(subject.network)
     if not isinstance(subject.task, ModularArithmetic) or not (
         has_tables(subject.network) and reads_tokens(subject.network) and out is not None
@@ -48,7 +55,8 @@ def idealise(explanation: Explanation) -> MLPNetwork:
             "allowed: a network of one hidden layer with a matrix from residues to neurons "
             "(`w_in` or `first`) and one to answers, on ModularArithmetic."
         )
-    waves, counting = explanation.by(Quadrature).fit, subject.counting
+    waves = Quadrature.fit(subject) if known is None else known.by(Quadrature).fit
+    counting = subject.counting
     p, neurons = subject.task.p, len(waves.mean)
     first, back = np.zeros((2, p, neurons)), np.zeros((neurons, p))
     first[0, counting.left], first[1, counting.right] = waves.left, waves.right

@@ -1,0 +1,85 @@
+"""What the page has to know to ask a network all questions itself, or why it cannot."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+from jaxtyping import UInt8
+
+from .. import mechanisms, results, spec
+from ..losses import CrossEntropy, NaiveCrossEntropy, Squared
+from ..spec import SpecError
+from ..tasks import AbstractTable, Corrupted, ModularArithmetic
+from ..training import Experiment
+from ._formula import NoFormula, Tree, check, formula
+
+MOST = 2**15  # questions that a page asks
+
+
+def none(why: str) -> dict[str, Any]:
+    """What stands where there is nothing to show."""
+    return {"why": why}
+
+
+def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
+    """The questions of one run, the matrices of its networks, and its last one idealised.
+
+    The page knows two formulas. Whether they are all that a network does is not taken for granted:
+    what they give has to be its logits.
+    """
+    experiment = results.experiment_of(runs, run, recording=False)
+    task, loss = experiment.task, experiment.loss
+    if not isinstance(task, AbstractTable):
+        return none("Its task has no table of all questions.")
+    if hasattr(task, "ordered"):
+        task = spec.replace(task, {"ordered": True})
+    inputs, labels = task.table()
+    if len(labels) > MOST:
+        return none(f"There are {len(labels):,} questions: too many to ask in a page.")
+    if not isinstance(loss, CrossEntropy | NaiveCrossEntropy | Squared):
+        return none(f"Its loss, {type(loss).__name__}, is not one that the page can compute.")
+    last = kept[-1].network
+    try:
+        trees = [formula(one.network, inputs.shape[1]) for one in kept]
+        check(trees[-1], last, inputs)
+    except NoFormula as error:
+        return none(str(error))
+    return {
+        "activation": last.activation.__name__,
+        "loss": "squared" if isinstance(loss, Squared) else "cross-entropy",
+        "mean_over_classes": isinstance(loss, Squared) or loss.class_mean,
+        "inputs": inputs.astype(np.uint16),
+        "labels": labels.astype(np.uint16),
+        "trained": _trained(experiment, inputs),
+        "network": jax.tree.map(lambda *each: np.stack(each), *trees),
+        "ideal": _ideal(last, task, trees[-1], inputs.shape[1]),
+    }
+
+
+def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:
+    """Which questions a run was trained on, in either order where order makes no difference."""
+    task = experiment.task
+    seed = experiment.seed if experiment.split_seed is None else experiment.split_seed
+
+    def keys(rows: np.ndarray) -> list[bytes]:
+        alike = rows if getattr(task, "ordered", True) else np.sort(rows, axis=1)
+        return [row.tobytes() for row in alike.astype(np.int64)]
+
+    known = set(keys(task.split(seed).train.inputs))
+    return np.array([key in known for key in keys(inputs)], np.uint8)
+
+
+def _ideal(network: Any, task: Any, tree: Tree, positions: int) -> dict[str, Any]:
+    """The pure waves that a network of one hidden layer stands for, in the form of a formula."""
+    task = task.clean if isinstance(task, Corrupted) else task
+    one_layer = "attention" not in tree and len(tree["layers"]) == 1
+    if not (isinstance(task, ModularArithmetic) and one_layer and positions == 2):
+        return none(
+            "Only perceptrons of one hidden layer that read two residues have an ideal construction."
+        )
+    try:
+        ideal = mechanisms.idealise(network, task)
+    except SpecError as error:
+        return none(str(error))
+    return jax.tree.map(lambda x: x[None], formula(ideal, positions))
