@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -16,8 +15,8 @@ import zarr
 import flyroom as fr
 from flyroom.cli import app
 from flyroom.explorer import page
-from flyroom.explorer._pack import MAGIC, pack
 from flyroom.explorer._formula import NoFormula, check, formula
+from flyroom.explorer._pack import MAGIC, pack
 from helpers import MAPPED, modular, parity
 
 SCHEDULE = fr.Schedule(per_octave=2)

@@ -18,18 +18,21 @@ export interface Tensor {
 /** What is told of the networks that were kept of a run. */
 export interface Kept {
 	steps: Tensor; // snapshot
-	w_in: Tensor; // snapshot, table, token, neuron
+	w_in: Tensor; // snapshot, table, token, neuron; or, of a transformer, channel of the residual
 	w_out: Tensor | null; // snapshot, neuron, output
+	channels: boolean; // whether what tokens are read into are channels, and no neurons
 	tokens: boolean; // whether inputs are tokens, whose order means something
 	order: Tensor; // neurons as they are shown
 	left_out: number; // snapshots for which there was no room
 	share?: number; // of its power that a neuron's frequency holds
 	frequency?: Tensor; // snapshot, neuron; 0 where it has none
 	power?: Tensor; // snapshot, frequency
+	roundness?: Tensor; // snapshot, frequency: the shorter axis of its ellipse over the longer
+	doubling?: Tensor; // snapshot; how well phases of the output are twice those of the input
 	forward: Forward | Missing;
 }
 
-/** All questions, and how a network of two matrices answers them. */
+/** All questions, and how a network answers them. */
 export interface Forward {
 	activation: string;
 	loss: "cross-entropy" | "squared";
@@ -37,6 +40,17 @@ export interface Forward {
 	inputs: Tensor; // question, position
 	labels: Tensor; // question
 	trained: Tensor; // question; 1 where it was trained on, 0 where it is tested on
+	reading: { asks: number; residues: [number, number] } | null; // of tokens, where it attends
+	network: Formula;
+	ideal: Formula | Missing; // of the last snapshot
+}
+
+/** What a network is computed from; the first axis of every array is the snapshot. */
+export interface Formula {
+	tables?: Tensor; // table, token, neuron
+	bias?: Tensor | null; // neuron
+	layers: { weights: Tensor; bias: Tensor | null }[];
+	attention?: Record<"scores" | "values" | "places" | "mix" | "direct" | "rate", Tensor>;
 }
 
 export interface Missing {
@@ -109,7 +123,7 @@ export function row(tensor: Tensor, index: number): Numbers {
 	return tensor.data.subarray(index * size, (index + 1) * size);
 }
 
-export function isMissing(value: Kept | Forward | Missing): value is Missing {
+export function isMissing(value: Kept | Forward | Formula | Missing): value is Missing {
 	return "why" in value;
 }
 

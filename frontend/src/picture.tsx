@@ -30,7 +30,7 @@ interface Props {
 	look: Look;
 	draw: Draw;
 	over?: Draw; // drawn on top, when what lies below stays as it is
-	onPick?: (x: number, width: number) => void;
+	onPick?: (x: number, width: number, y: number) => void;
 }
 
 /** Draws whenever its size or what it is given changes; `draw` is to be memoised. */
@@ -45,7 +45,8 @@ export function Picture({ name, label, height, look, draw, over, onPick }: Props
 		return () => observer.disconnect();
 	}, []);
 	const pick = (event: MouseEvent) => {
-		onPick?.(event.clientX - place.current!.getBoundingClientRect().left, width);
+		const { left, top } = place.current!.getBoundingClientRect();
+		onPick?.(event.clientX - left, width, event.clientY - top);
 	};
 	return (
 		<div

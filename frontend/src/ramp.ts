@@ -19,6 +19,12 @@ function ramp(colors: string[]): Uint8ClampedArray {
 	return table;
 }
 
+/** The colour so far along a ramp: red, green, blue, opaque. */
+export function shade(colors: string[], part: number): Uint8ClampedArray {
+	const from = Math.round(Math.max(0, Math.min(1, part)) * (SIZE - 1)) * 4;
+	return ramp(colors).subarray(from, from + 4);
+}
+
 /** A picture of `columns` × `rows` cells, of which `value` says how far along the ramp each is. */
 export function cells(
 	columns: number,
@@ -26,13 +32,10 @@ export function cells(
 	colors: string[],
 	value: (column: number, row: number) => number,
 ): ImageData {
-	const table = ramp(colors);
 	const image = new ImageData(columns, rows);
 	for (let row = 0; row < rows; row++) {
 		for (let column = 0; column < columns; column++) {
-			const part = Math.max(0, Math.min(1, value(column, row)));
-			const from = Math.round(part * (SIZE - 1)) * 4;
-			image.data.set(table.subarray(from, from + 4), (row * columns + column) * 4);
+			image.data.set(shade(colors, value(column, row)), (row * columns + column) * 4);
 		}
 	}
 	return image;

@@ -1,5 +1,7 @@
 // What is looked at, and how: all of it is in the link.
 
+import { ACTIVATIONS } from "./activations.ts";
+
 export const PAGE_NAMES = ["run"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
@@ -11,6 +13,11 @@ export interface State {
 	mode: "without" | "only";
 	frequencies: number[];
 	neurons: number[];
+	heads: number[];
+	activation: string; // in the place of the network's own; none if empty
+	rounded: boolean;
+	a: number; // the pair that is looked at
+	b: number;
 }
 
 export const START: State = {
@@ -21,6 +28,11 @@ export const START: State = {
 	mode: "without",
 	frequencies: [],
 	neurons: [],
+	heads: [],
+	activation: "",
+	rounded: false,
+	a: 1,
+	b: 2,
 };
 
 /** The state that a link's fragment describes; what it leaves out or garbles is as at the start. */
@@ -44,6 +56,11 @@ export function parseState(fragment: string, start: State = START): State {
 		mode: given.get("mode") === "only" ? "only" : "without",
 		frequencies: wholes("frequencies"),
 		neurons: wholes("neurons"),
+		heads: wholes("heads"),
+		activation: ACTIVATIONS.find((name) => name === given.get("activation")) ?? start.activation,
+		rounded: given.get("rounded") === "yes",
+		a: whole("a", start.a),
+		b: whole("b", start.b),
 	};
 }
 
@@ -55,6 +72,10 @@ export function formatState(state: State): string {
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
 	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);
 	if (state.neurons.length) parts.push(`neurons=${state.neurons.join(",")}`);
+	if (state.heads.length) parts.push(`heads=${state.heads.join(",")}`);
+	if (state.activation) parts.push(`activation=${state.activation}`);
+	if (state.rounded) parts.push("rounded=yes");
+	if (state.a !== START.a || state.b !== START.b) parts.push(`a=${state.a}`, `b=${state.b}`);
 	return parts.join("&");
 }
 

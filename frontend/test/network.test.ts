@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Forward } from "../src/bundle.ts";
-import { canAnswer, cut, evaluate, type Network, networkAt } from "../src/network.ts";
+import { answering, canAnswer, contributions, evaluate, pattern } from "../src/evaluate.ts";
+import { type Attention, cut, type Network, networkAt } from "../src/network.ts";
 
 const P = 7;
 const angle = (k: number, a: number) => (2 * Math.PI * k * a) / P;
@@ -12,7 +13,16 @@ function network(...neurons: ((a: number) => number)[]): Network {
 		neurons[i % neurons.length]!(Math.floor(i / neurons.length)),
 	);
 	const out = new Float32Array(neurons.length * P).fill(1);
-	return { tables: [table], out, tokens: P, neurons: neurons.length, outputs: P };
+	return {
+		...{ tables: [table], attention: null, bias: null },
+		layers: [{ weights: out, bias: null, inputs: neurons.length, outputs: P }],
+		...{ tokens: P, neurons: neurons.length, outputs: P },
+	};
+}
+
+/** The matrix from neurons to logits. */
+function out({ layers }: Network): Float32Array {
+	return layers[0]!.weights as Float32Array;
 }
 
 /** All pairs, of which the right answer is their sum. */
@@ -25,6 +35,9 @@ function sums(activation: string, loss: Forward["loss"] = "cross-entropy"): Forw
 		inputs: { data: Uint16Array.from(pairs.flat()), shape: [P * P, 2] },
 		labels: { data: Uint16Array.from(pairs, ([a, b]) => (a + b) % P), shape: [P * P] },
 		trained: { data: Uint8Array.from(pairs, ([a]) => Number(a < 2)), shape: [P * P] },
+		reading: null,
+		network: { layers: [] },
+		ideal: { why: "nobody asked" },
 	};
 }
 
@@ -38,12 +51,12 @@ function squares(k: number): Network {
 	);
 	for (let n = 0; n < found.neurons; n++) {
 		for (let c = 0; c < P; c++)
-			found.out[n * P + c] = Math.cos(angle(k, c) - (2 * n * Math.PI) / (4 * P));
+			out(found)[n * P + c] = Math.cos(angle(k, c) - (2 * n * Math.PI) / (4 * P));
 	}
 	return found;
 }
 
-const all = { mode: "without" as const, frequencies: [], neurons: [] };
+const all = { mode: "without" as const, frequencies: [], neurons: [], heads: [] };
 
 test("squares of waves add", () => {
 	const { accuracy, right } = evaluate(squares(2), sums("square"));
@@ -73,13 +86,13 @@ test("a neuron that is switched off says nothing, and nothing is changed in plac
 		() => 1,
 		() => 2,
 	);
-	assert.deepEqual([...new Set(cut(two, { ...all, neurons: [1] }).out)], [1, 0]);
+	assert.deepEqual([...new Set(out(cut(two, { ...all, neurons: [1] })))], [1, 0]);
 	assert.deepEqual(
-		[...cut(two, { ...all, mode: "only", neurons: [1] }).out.slice(0, P)],
+		[...out(cut(two, { ...all, mode: "only", neurons: [1] })).slice(0, P)],
 		Array(P).fill(0),
 	);
-	assert.deepEqual([...new Set(two.out)], [1]);
-	assert.deepEqual(cut(two, { ...all, mode: "only" }).out, two.out);
+	assert.deepEqual([...new Set(out(two))], [1]);
+	assert.deepEqual(out(cut(two, { ...all, mode: "only" })), out(two));
 });
 
 test("the fastest wave of an even number of tokens is a cosine", () => {
@@ -95,14 +108,14 @@ test("what a link names and the network does not have changes nothing", () => {
 		(a) => a,
 	);
 	for (const mode of ["without", "only"] as const) {
-		assert.deepEqual(cut(two, { mode, frequencies: [0, P, 99], neurons: [2] }), two);
+		assert.deepEqual(cut(two, { mode, frequencies: [0, P, 99], neurons: [2], heads: [1] }), two);
 	}
 });
 
 test("a loss is exact where the answer is certain", () => {
 	const sure = network((a) => (a === 0 ? 15 : -1000));
-	sure.out.fill(0);
-	sure.out[0] = 1;
+	out(sure).fill(0);
+	out(sure)[0] = 1;
 	const first = sums("relu");
 	first.inputs = { data: Uint16Array.of(0, 0), shape: [1, 2] };
 	first.labels = { data: Uint16Array.of(0), shape: [1] };
@@ -130,7 +143,9 @@ test("a network is read from the middle of a run's snapshots", () => {
 		shape: [2, 2, 3, 1],
 	};
 	const wOut = { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 1, 3] };
-	const found = networkAt(wIn, wOut, 1);
+	const bias = { data: Float32Array.of(0, 9), shape: [2, 1] };
+	const formula = { tables: wIn, bias, layers: [{ weights: wOut, bias: null }] };
+	const found = networkAt(formula, null, 1);
 	assert.deepEqual(
 		found.tables.map((table) => [...table]),
 		[
@@ -138,11 +153,102 @@ test("a network is read from the middle of a run's snapshots", () => {
 			[9, 10, 11],
 		],
 	);
-	assert.deepEqual([...found.out], [4, 5, 6]);
+	assert.deepEqual([...out(found)], [4, 5, 6]);
+	assert.deepEqual([...found.bias!], [9]);
 });
 
 test("an activation that the page does not know is not made up", () => {
 	assert.ok(canAnswer(sums("relu")));
-	assert.ok(!canAnswer(sums("gelu")));
+	assert.ok(canAnswer(sums("monomial_7")));
+	assert.ok(!canAnswer(sums("monomial_x")));
 	assert.ok(!canAnswer(sums("constructor")));
+});
+
+test("biases and later layers are part of an answer", () => {
+	const deep = network((a) => a - 3);
+	deep.bias = Float32Array.of(2);
+	deep.layers = [
+		{ weights: Float32Array.of(1, -1), bias: Float32Array.of(0, 5), inputs: 1, outputs: 2 },
+		{
+			weights: new Float32Array(2 * P).fill(1),
+			bias: new Float32Array(P).fill(0.5),
+			inputs: 2,
+			outputs: P,
+		},
+	];
+	// The neuron says relu(a + b - 6 + 2), and those after it that and relu(5 - that).
+	const answer = answering(deep, sums("relu"));
+	assert.equal(answer(5 * P + 1)[0], 2 + 3 + 0.5);
+	assert.equal(answer(0)[0], 0 + 5 + 0.5);
+});
+
+/** Two positions, two heads of one channel; each token says its number. */
+function attentive(): Network {
+	const attention: Attention = {
+		scores: Float64Array.from(
+			{ length: P * 2 * P * 2 },
+			(_, i) => (i % 2) * Math.floor((i / 2) % P),
+		),
+		values: Float64Array.from({ length: P * 2 }, (_, i) => Math.floor(i / 2)),
+		places: Float32Array.of(0, 0, 10, 10),
+		mix: Float32Array.of(1, ...Array(P).fill(0), 0, ...Array(P).fill(1)),
+		direct: new Float64Array(P * (1 + P)),
+		rate: 1,
+		...{ asking: P, asks: 0, residues: [0, P], positions: 2, heads: 2, channels: 1, off: [] },
+	};
+	const found = network(() => 0);
+	return { ...found, tables: [], attention };
+}
+
+test("attention is a softmax over positions, of each head for itself", () => {
+	const shares = pattern(attentive().attention!, [3, 5]);
+	assert.deepEqual([shares[0], shares[2]], [0.5, 0.5]);
+	assert.ok(Math.abs(shares[3]! - 1 / (1 + Math.exp(3 - 5))) < 1e-12);
+	assert.ok(Math.abs(shares[1]! + shares[3]! - 1) < 1e-12);
+	const flat = pattern({ ...attentive().attention!, rate: 0 }, [3, 5]);
+	assert.deepEqual([...flat], [1, 1, 1, 1]);
+});
+
+test("what heads write is heard by neurons or goes past them, unless they are off", () => {
+	const whole = attentive();
+	const [question, questions] = [3 * P + 5, sums("relu")];
+	const late = 1 / (1 + Math.exp(-2));
+	const heads = [(3 + 15) / 2, 3 * (1 - late) + 15 * late];
+	const said = (network: Network) => answering(network, questions)(question)[0]!;
+	assert.ok(Math.abs(said(whole) - heads[0]! - heads[1]!) < 1e-12);
+	assert.ok(Math.abs(said(cut(whole, { ...all, heads: [1] })) - heads[0]!) < 1e-12);
+	assert.ok(Math.abs(said(cut(whole, { ...all, mode: "only", heads: [1] })) - heads[1]!) < 1e-12);
+});
+
+test("what parts add to the logits comes to all of them", () => {
+	for (const [whole, neurons] of [
+		[
+			squares(2),
+			[[0, 3, 5], Array.from({ length: 4 * P }, (_, n) => n).filter((n) => ![0, 3, 5].includes(n))],
+		],
+		[attentive(), [[0]]],
+	] as const) {
+		const questions = sums("square");
+		const logits = [...answering(whole, questions)(9)];
+		const { groups, rest, sum } = contributions(
+			whole,
+			questions,
+			9,
+			neurons.map((one) => [...one]),
+		);
+		sum.forEach((x, c) => assert.ok(Math.abs(x - logits[c]!) < 1e-9));
+		const added = groups.reduce((total, group) => total + group[1]!, rest[1]!);
+		assert.ok(Math.abs(added - logits[1]!) < 1e-9);
+		assert.ok(groups.every((group) => group.some((x) => x !== 0)));
+	}
+});
+
+test("margins say by how much an answer is right", () => {
+	const { margin, correct, right } = evaluate(squares(2), sums("square"));
+	assert.ok(margin.every((x, q) => x > 0 === Boolean(right[q])));
+	const logits = answering(squares(2), sums("square"))(8);
+	const label = 2; // 1 + 1
+	assert.ok(Math.abs(correct[8]! - logits[label]!) < 1e-5);
+	const others = [...logits].filter((_, c) => c !== label);
+	assert.ok(Math.abs(margin[8]! - (logits[label]! - Math.max(...others))) < 1e-5);
 });

@@ -6,13 +6,15 @@ test("a link leads back to the state that it was made of", () => {
 	const states: State[] = [
 		{ ...START, run: 3, step: 400 },
 		{ ...START, run: 1, step: 0, scale: "linear", mode: "only", frequencies: [5, 9], neurons: [0] },
+		{ ...START, heads: [1, 2], activation: "absolute", rounded: true, a: 5, b: 0 },
 	];
 	for (const state of states) assert.deepEqual(parseState(`#${formatState(state)}`), state);
 });
 
 test("what a link garbles or leaves out is as at the start", () => {
 	assert.deepEqual(parseState(""), START);
-	const garbled = "#run=-1&step=1e9&scale=<b>&mode=all&frequencies=5,x,,-2&neurons=NaN";
+	const garbled =
+		"#run=-1&step=1e9&scale=<b>&mode=all&frequencies=5,x,,-2&neurons=NaN&heads=x&activation=evil&rounded=1&a=-3&b=1e3";
 	assert.deepEqual(parseState(garbled), { ...START, frequencies: [5] });
 	assert.equal(parseState("#step=7", { ...START, run: 12 }).run, 12);
 });

@@ -13,8 +13,12 @@ import {
 import { Controls } from "../controls.tsx";
 import { Note } from "../picture.tsx";
 import type { Shown } from "./shown.ts";
+import { useTaken } from "../taken.ts";
 import { Apart } from "../views/apart.tsx";
+import { Attention } from "../views/attention.tsx";
+import { Circles } from "../views/circles.tsx";
 import { Curves } from "../views/curves.tsx";
+import { Logits } from "../views/logits.tsx";
 import { Spectrum } from "../views/spectrum.tsx";
 import { Waves } from "../views/waves.tsx";
 import { Weights } from "../views/weights.tsx";
@@ -55,22 +59,25 @@ interface Shared extends Omit<Shown, "bundle"> {
 	pick: (step: number) => void;
 }
 
-function OfWeights({
+function OfWeights({ kept, ...shared }: Shared & { kept: Kept | Missing; index: number }) {
+	if (!isMissing(kept)) return <OfNetwork {...shared} kept={kept} />;
+	return (
+		<section class="wide">
+			<h2>Weights</h2>
+			<Note>{kept.why}</Note>
+		</section>
+	);
+}
+
+function OfNetwork({
 	kept,
 	index,
 	state,
 	look,
 	pick,
 	change,
-}: Shared & { kept: Kept | Missing; index: number }) {
-	if (isMissing(kept)) {
-		return (
-			<section class="wide">
-				<h2>Weights</h2>
-				<Note>{kept.why}</Note>
-			</section>
-		);
-	}
+}: Shared & { kept: Kept; index: number }) {
+	const taken = useTaken(kept, index, state);
 	const steps = kept.steps.data;
 	return (
 		<>
@@ -90,7 +97,7 @@ function OfWeights({
 					</Note>
 				)}
 			</section>
-			<section class="tall">
+			<section class="wide">
 				<h2>Waves</h2>
 				<Waves {...{ kept, index, look }} />
 			</section>
@@ -98,10 +105,24 @@ function OfWeights({
 				<h2>Spectrum</h2>
 				<Spectrum {...{ kept, index, look, pick, scale: state.scale }} />
 			</section>
-			<section>
+			<section class="tall">
 				<h2>Take it apart</h2>
-				<Apart {...{ kept, index, look, state, change }} />
+				<Apart {...{ kept, index, look, state, change, taken }} />
 			</section>
+			<section class="wide">
+				<h2>Circles and stars</h2>
+				<Circles {...{ kept, index, look }} />
+			</section>
+			<section class="wide">
+				<h2>Logits</h2>
+				<Logits {...{ kept, look, state, change, taken }} />
+			</section>
+			{kept.channels && (
+				<section class="wide">
+					<h2>Attention</h2>
+					<Attention {...{ look, state, change, taken }} />
+				</section>
+			)}
 		</>
 	);
 }

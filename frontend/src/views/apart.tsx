@@ -1,12 +1,19 @@
 import type { JSX } from "preact";
-import { useCallback, useMemo } from "preact/hooks";
+import { useCallback } from "preact/hooks";
+import { ACTIVATIONS } from "../activations.ts";
 import { type Forward, isMissing, type Kept } from "../bundle.ts";
+import type { Result } from "../evaluate.ts";
 import { colorOf, frequencyOf } from "../groups.ts";
-import { canAnswer, cut, evaluate, networkAt, type Result } from "../network.ts";
+import { pairsOf } from "../pairs.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
 import { type State, toggled } from "../state.ts";
+import { canRound, type Taken } from "../taken.ts";
 import { percent, short, whole } from "../words.ts";
+import { pairImage, rgb } from "./pair.tsx";
+
+const FEW = 64; // parts beyond which their numbers are shown only where a reader asks for them
+const NOTHING = { frequencies: [], neurons: [], heads: [], activation: "", rounded: false };
 
 interface Props {
 	kept: Kept;
@@ -14,31 +21,31 @@ interface Props {
 	look: Look;
 	state: State;
 	change: (part: Partial<State>) => void;
+	taken: Taken | string;
 }
 
 /** Switch parts of the network off, or keep only them, and see what it still knows. */
 export function Apart(props: Props): JSX.Element {
-	const { kept } = props;
-	if (isMissing(kept.forward))
-		return <Note>This network cannot be taken apart here. {kept.forward.why}</Note>;
-	if (!canAnswer(kept.forward)) {
-		return (
-			<Note>
-				This page does not know how to compute neurons of the kind “{kept.forward.activation}”.
-			</Note>
-		);
-	}
+	const { kept, taken } = props;
+	if (typeof taken === "string")
+		return <Note>This network cannot be taken apart here. {taken}</Note>;
 	return (
 		<>
-			<Choices {...props} />
-			<Outcome {...props} forward={kept.forward} />
+			<Choices {...props} taken={taken} />
+			<Outcome look={props.look} taken={taken} />
+			{kept.channels && (
+				<p class="key">
+					A head that is switched off writes nothing. What goes past the neurons, from heads
+					straight to the answers, stays when neurons are switched off.
+				</p>
+			)}
 		</>
 	);
 }
 
-function Choices({ kept, look, state, change }: Props): JSX.Element {
-	const [, , tokens = 0] = kept.w_in.shape;
-	const frequencies = Array.from({ length: Math.floor(tokens / 2) }, (_, i) => i + 1);
+function Choices({ kept, index, look, state, change, taken }: Props & { taken: Taken }) {
+	const { network } = taken.whole;
+	const count = (size: number, first: number) => Array.from({ length: size }, (_, i) => first + i);
 	const modes = [
 		["without", "switch off"],
 		["only", "keep only"],
@@ -51,21 +58,26 @@ function Choices({ kept, look, state, change }: Props): JSX.Element {
 						{words}
 					</button>
 				))}
-				<button
-					type="button"
-					disabled={!state.frequencies.length && !state.neurons.length}
-					onClick={() => change({ frequencies: [], neurons: [] })}
-				>
+				<button type="button" disabled={taken.isWhole} onClick={() => change(NOTHING)}>
 					clear
 				</button>
 			</div>
 			<Toggles
 				name="frequencies"
-				all={frequencies}
+				all={count(Math.floor(network.tokens / 2), 1)}
 				chosen={state.frequencies}
 				color={(k) => colorOf(k, kept, look)}
 				choose={(k) => change({ frequencies: toggled(state.frequencies, k) })}
 			/>
+			{network.attention && (
+				<Toggles
+					name="heads"
+					all={count(network.attention.heads, 0)}
+					chosen={state.heads}
+					color={() => look.quiet}
+					choose={(h) => change({ heads: toggled(state.heads, h) })}
+				/>
+			)}
 			<Toggles
 				name="neurons"
 				all={[...kept.order.data]}
@@ -73,12 +85,62 @@ function Choices({ kept, look, state, change }: Props): JSX.Element {
 				color={(n) => colorOf(frequencyOf(n, kept), kept, look)}
 				choose={(n) => change({ neurons: toggled(state.neurons, n) })}
 			/>
+			<Changes {...{ kept, index, state, change, taken }} />
 		</div>
 	);
 }
 
+/** Other neurons in the place of the network's own, and pure waves in the place of its weights. */
+function Changes({ kept, index, state, change, taken }: Omit<Props, "look"> & { taken: Taken }) {
+	const own = taken.whole.forward.activation;
+	const { ideal } = taken.whole.forward;
+	const others = ACTIVATIONS.filter((name) => name !== own);
+	return (
+		<>
+			<div role="group" aria-label="What to change">
+				<label>
+					neurons that are{" "}
+					<select
+						value={state.activation === own ? "" : state.activation}
+						onChange={(event) => change({ activation: event.currentTarget.value })}
+					>
+						<option value="">{own} (as trained)</option>
+						{others.map((name) => (
+							<option key={name} value={name}>
+								{name}
+							</option>
+						))}
+					</select>
+				</label>
+				{!isMissing(ideal) && (
+					<button
+						type="button"
+						aria-pressed={taken.ideal}
+						disabled={!canRound(kept, index)}
+						onClick={() => change({ rounded: !state.rounded })}
+					>
+						round to pure waves
+					</button>
+				)}
+			</div>
+			{!isMissing(ideal) && !canRound(kept, index) && (
+				<p class="key">
+					The weights of the last step can be rounded to the pure waves that they stand for: go to
+					step {whole(kept.steps.data.at(-1)!)}.
+				</p>
+			)}
+			{taken.ideal && (
+				<p class="key">
+					Every neuron now hears its mean and one pure wave of each input, and writes one pure wave,
+					whose phase is the sum of the two.
+				</p>
+			)}
+		</>
+	);
+}
+
 interface TogglesProps {
-	name: "frequencies" | "neurons";
+	name: "frequencies" | "heads" | "neurons";
 	all: number[];
 	chosen: number[];
 	color: (one: number) => string;
@@ -86,8 +148,8 @@ interface TogglesProps {
 }
 
 function Toggles({ name, all, chosen, color, choose }: TogglesProps): JSX.Element {
-	const one = name === "neurons" ? "neuron" : "frequency";
-	return (
+	const one = { frequencies: "frequency", heads: "head", neurons: "neuron" }[name];
+	const buttons = (
 		<div role="group" aria-label={name} class="toggles">
 			<span>{name}</span>
 			{all.map((n) => (
@@ -104,54 +166,53 @@ function Toggles({ name, all, chosen, color, choose }: TogglesProps): JSX.Elemen
 			))}
 		</div>
 	);
+	if (all.length <= FEW) return buttons;
+	return (
+		<details>
+			<summary>
+				{whole(all.length)} {name}
+				{chosen.length > 0 && `, of which ${whole(chosen.length)} are chosen`}
+			</summary>
+			{buttons}
+		</details>
+	);
 }
 
-function Outcome({ kept, index, look, state, forward }: Props & { forward: Forward }): JSX.Element {
-	const network = useMemo(() => networkAt(kept.w_in, kept.w_out!, index), [kept, index]);
-	const before = useMemo(() => evaluate(network, forward), [network]);
-	const { mode, frequencies, neurons } = state;
-	const chosen = `${mode} ${frequencies} ${neurons}`;
-	const after = useMemo(() => {
-		const began = performance.now();
-		const nothing = !frequencies.length && !neurons.length;
-		const result = nothing
-			? before
-			: evaluate(cut(network, { mode, frequencies, neurons }), forward);
-		return { ...result, milliseconds: performance.now() - began };
-	}, [network, chosen]);
+function Outcome({ look, taken }: { look: Look; taken: Taken }): JSX.Element {
 	const rows = [
-		["the whole network", before],
-		["taken apart", after],
+		["the whole network", taken.whole],
+		["taken apart", taken.left],
 	] as const;
+	const { forward, result } = taken.left;
 	return (
 		<>
 			<table>
 				<thead>
 					<tr>
-						<th scope="col">on all {whole(before.right.length)} questions</th>
+						<th scope="col">on all {whole(forward.labels.data.length)} questions</th>
 						<th scope="col">accuracy</th>
 						<th scope="col">loss</th>
 					</tr>
 				</thead>
 				<tbody aria-live="polite">
-					{rows.map(([name, result]) => (
+					{rows.map(([name, { result, milliseconds }]) => (
 						<tr
 							key={name}
 							data-outcome={name}
-							data-accuracy={result.accuracy}
-							data-train={result.train}
-							data-test={result.test}
-							data-loss={result.loss}
-							data-milliseconds={"milliseconds" in result ? result.milliseconds : undefined}
+							data-accuracy={result?.accuracy}
+							data-train={result?.train}
+							data-test={result?.test}
+							data-loss={result?.loss}
+							data-milliseconds={milliseconds}
 						>
 							<th scope="row">{name}</th>
-							<td>{percent(result.accuracy)}</td>
-							<td>{short(result.loss)}</td>
+							<td>{result ? percent(result.accuracy) : "computing …"}</td>
+							<td>{result && short(result.loss)}</td>
 						</tr>
 					))}
 				</tbody>
 			</table>
-			<Right result={after} forward={forward} look={look} />
+			{result && <Right {...{ result, forward, look }} />}
 			<p class="key">
 				Computed here, from the weights at this step. To switch off a frequency is to take its wave
 				out of every neuron’s input weights; to switch off a neuron is to silence it.
@@ -162,16 +223,15 @@ function Outcome({ kept, index, look, state, forward }: Props & { forward: Forwa
 
 /** Where the answers are wrong, if the questions are all pairs of two things. */
 function Right({ result, forward, look }: { result: Result; forward: Forward; look: Look }) {
-	const side = Math.sqrt(result.right.length);
+	const pairs = pairsOf(forward);
 	const height = 230;
 	const draw = useCallback(
 		({ context, width, look }: Frame) => {
 			const size = Math.min(width - 24, height - 24);
-			const image = new ImageData(side, side);
-			const [right, ...wrong] = [look.rule, look.test, look.train].map(rgb);
-			result.right.forEach((hit, q) => {
-				image.data.set(hit ? right! : wrong[forward.trained.data[q]!]!, q * 4);
-			});
+			const [right, ...wrong] = [look.rule, look.test, look.train].map((color) => rgb(color));
+			const image = pairImage(pairs!, (q) =>
+				result.right[q] ? right! : wrong[forward.trained.data[q]!]!,
+			);
 			paint(context, image, [20, 2, size, size]);
 			context.fillStyle = look.quiet;
 			context.textAlign = "center";
@@ -187,11 +247,11 @@ function Right({ result, forward, look }: { result: Result; forward: Forward; lo
 		`of training pairs ${percent(result.train)}, of test pairs ${percent(result.test)} are right.`;
 	return (
 		<>
-			{Number.isInteger(side) && <Picture name="right" {...{ label, height, look, draw }} />}
+			{pairs && <Picture name="right" {...{ label, height, look, draw }} />}
 			<p class="key">
 				Taken apart, it is right on {percent(result.train)} of what it was trained on and on{" "}
 				{percent(result.test)} of the rest.
-				{Number.isInteger(side) && (
+				{pairs && (
 					<>
 						{" "}
 						The map has its wrong answers to <span class="train">training</span> and{" "}
@@ -201,8 +261,4 @@ function Right({ result, forward, look }: { result: Result; forward: Forward; lo
 			</p>
 		</>
 	);
-}
-
-function rgb(color: string): number[] {
-	return [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16)).concat(255);
 }

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import { drawX } from "../axes.ts";
-import { type Kept, largest, row } from "../bundle.ts";
+import { isMissing, type Kept, largest, row } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { colorOf, groups } from "../groups.ts";
 import { percent, whole } from "../words.ts";
@@ -15,20 +15,96 @@ interface Props {
 	look: Look;
 }
 
-/** The input weights of every neuron as a line over the tokens, grouped by frequency. */
+/** The weights of every neuron as lines: over the tokens that it reads, and over what it writes. */
 export function Waves({ kept, index, look }: Props): JSX.Element {
+	const [, tables = 1] = kept.w_in.shape;
+	if (!kept.tokens || !kept.frequency)
+		return (
+			<Note>
+				{kept.tokens
+					? "The neurons of this network cannot be computed here: there are no waves of them."
+					: "This network reads features, which stand in no order: there are no waves."}
+			</Note>
+		);
+	const sides = [
+		...(kept.channels ? [] : [readBy(kept)]),
+		...(answers(kept) ? [writtenBy(kept)] : []),
+	];
+	return (
+		<>
+			<div class="pair">
+				{sides.map((side) => (
+					<Lines key={side.name} {...{ kept, index, look, side }} />
+				))}
+			</div>
+			<p class="key">
+				{tables > 1 && "Tokens are those of the first position. "}
+				Groups are those of the last step. A line is coloured once {percent(kept.share!)} of{" "}
+				{kept.channels
+					? "the variance of what its neuron says of all pairs"
+					: "the power of its neuron’s input weights"}{" "}
+				is in one frequency.
+			</p>
+		</>
+	);
+}
+
+/** Whether what neurons write is logits. */
+function answers({ w_out, forward }: Kept): boolean {
+	return w_out !== null && !isMissing(forward) && forward.network.layers.length === 1;
+}
+
+/** One number of each neuron for each place of a line. */
+interface Side {
+	name: string;
+	words: string;
+	across: string;
+	places: number;
+	numbers: (index: number) => ArrayLike<number>;
+	scale: number; // the largest weight of all steps
+	at: (neuron: number, place: number) => number;
+}
+
+function readBy({ w_in }: Kept): Side {
+	const [, , tokens = 0, neurons = 0] = w_in.shape;
+	return {
+		name: "waves",
+		words: "Input weights",
+		across: "token",
+		places: tokens,
+		numbers: (index) => row(w_in, index),
+		scale: largest(w_in.data),
+		at: (neuron, token) => token * neurons + neuron,
+	};
+}
+
+function writtenBy({ w_out }: Kept): Side {
+	const [, , outputs = 0] = w_out!.shape;
+	return {
+		name: "waves-out",
+		words: "Output weights",
+		across: "class",
+		places: outputs,
+		numbers: (index) => row(w_out!, index),
+		scale: largest(w_out!.data),
+		at: (neuron, output) => neuron * outputs + output,
+	};
+}
+
+function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element {
 	const found = groups(kept);
-	const [, tables = 1, tokens = 0, neurons = 0] = kept.w_in.shape;
+	const { name, words, across, places } = side;
+	const neurons = kept.order.data.length;
 	const spacing = Math.max(5, Math.min(16, 420 / neurons));
 	const height = FOOT + found.length * (TITLE + spacing) + neurons * spacing;
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width } = frame;
 			const box = { left: 4, right: width - 8, top: 0, bottom: height - FOOT };
-			const x = (token: number) =>
-				box.left + (token / Math.max(1, tokens - 1)) * (box.right - box.left);
-			const table = row(kept.w_in, index);
-			const scale = (1.2 * spacing) / largest(kept.w_in.data);
+			const x = (place: number) =>
+				box.left + (place / Math.max(1, places - 1)) * (box.right - box.left);
+			const numbers = side.numbers(index);
+			const scale = (1.2 * spacing) / side.scale;
 			const now = row(kept.frequency!, index);
 			let y = 0;
 			for (const group of found) {
@@ -40,41 +116,27 @@ export function Waves({ kept, index, look }: Props): JSX.Element {
 					context.strokeStyle = now[neuron] ? colorOf(now[neuron], kept, look) : look.quiet;
 					context.lineWidth = now[neuron] ? 1.3 : 0.8;
 					context.beginPath();
-					for (let token = 0; token < tokens; token++) {
-						context.lineTo(x(token), y - scale * table[token * neurons + neuron]!);
+					for (let place = 0; place < places; place++) {
+						context.lineTo(x(place), y - scale * numbers[side.at(neuron, place)]!);
 					}
 					context.stroke();
 				}
 				y += spacing;
 			}
-			const ticks = [0, Math.floor((tokens - 1) / 2), tokens - 1];
-			drawX(
-				frame,
-				box,
-				x,
-				ticks.map((at) => ({ at, words: `${at}` })),
-				"token",
-			);
+			const ticks = [0, Math.floor((places - 1) / 2), places - 1];
+			const marks = ticks.map((at) => ({ at, words: `${at}` }));
+			drawX(frame, box, x, marks, across);
 		},
-		[kept, index, height],
+		[kept, index, height, name],
 	);
-	if (!kept.tokens)
-		return <Note>This network reads features, which stand in no order: there are no waves.</Note>;
 	const now = [...row(kept.frequency!, index)];
+	const waves = now.filter(Boolean);
+	const all = [...new Set(waves)].sort((a, b) => a - b);
 	const label =
-		`Input weights of ${neurons} neurons over ${tokens} tokens at step ${whole(kept.steps.data[index]!)}. ` +
-		`${now.filter(Boolean).length} are waves of one frequency` +
-		`${now.some(Boolean) ? `: ${[...new Set(now.filter(Boolean))].sort((a, b) => a - b).join(", ")}` : ""}.`;
-	return (
-		<>
-			<Picture name="waves" {...{ label, height, look, draw }} />
-			<p class="key">
-				{tables > 1 && "The table of the first position. "}
-				Groups are those of the last step. A line is coloured once {percent(kept.share!)} of its
-				power is in one frequency.
-			</p>
-		</>
-	);
+		`${words} of ${neurons} neurons over ${places} ${across === "class" ? "classes" : "tokens"} ` +
+		`at step ${whole(kept.steps.data[index]!)}. ` +
+		`${waves.length} are waves of one frequency${all.length ? `: ${all.join(", ")}` : ""}.`;
+	return <Picture {...{ name, label, height, look, draw }} />;
 }
 
 function title(

@@ -1,12 +1,15 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { drawX } from "../axes.ts";
+import { type Box, drawX } from "../axes.ts";
 import { type Kept, largest, row } from "../bundle.ts";
+import { colorOf, type Group, groups } from "../groups.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { cells, paint } from "../ramp.ts";
 import { short, whole } from "../words.ts";
 
 const HEIGHT = 260;
+const LABELS = 28; // pixels for the frequencies of groups
+const FONT = 11;
 
 interface Props {
 	kept: Kept;
@@ -18,21 +21,26 @@ interface Props {
 export function Weights({ kept, index, look }: Props): JSX.Element {
 	const { w_in, w_out } = kept;
 	const [, tables = 1, tokens = 0] = w_in.shape;
-	const size = tokens * neurons(kept);
+	const columns = w_in.shape[3] ?? 0;
+	const size = tokens * columns;
 	const into = row(w_in, index);
+	const neurons: Side = { name: "neuron", order: [...kept.order.data], groups: groups(kept) };
+	const channels = Array.from({ length: columns }, (_, i) => i);
 	const matrices: Matrix[] = Array.from({ length: tables }, (_, t) => ({
 		name: `weights-in-${t}`,
-		title: tables > 1 ? `into the neurons, position ${t + 1}` : "into the neurons",
+		title: titleOf(kept, t, tables),
+		side: kept.channels ? { name: "channel", order: channels, groups: [] } : neurons,
 		across: kept.tokens ? "token" : "input",
 		columns: tokens,
 		numbers: into.subarray(t * size, (t + 1) * size),
-		at: (neuron, column) => column * neurons(kept) + neuron,
+		at: (neuron, column) => column * columns + neuron,
 	}));
-	if (w_out) {
+	if (w_out && neurons.order.length) {
 		const outputs = w_out.shape[2] ?? 0;
 		matrices.push({
 			name: "weights-out",
-			title: "out of them",
+			title: kept.channels ? "out of the neurons, to the answers" : "out of them",
+			side: neurons,
 			across: "output",
 			columns: outputs,
 			numbers: row(w_out, index),
@@ -49,24 +57,34 @@ export function Weights({ kept, index, look }: Props): JSX.Element {
 			<p class="key">
 				Neurons stand from top to bottom
 				{kept.tokens ? " by their frequency and phase at the last step" : " by size"}, in the same
-				order at every step. Every matrix has a colour scale of its own at every step, symmetric
-				around zero.
+				order at every step
+				{kept.frequency && "; beside them stands the frequency that a group has in the end"}. Every
+				matrix has a colour scale of its own at every step, symmetric around zero.
 			</p>
 		</>
 	);
 }
 
+function titleOf(kept: Kept, table: number, tables: number): string {
+	if (kept.channels) return "embedding of the tokens";
+	return tables > 1 ? `into the neurons, position ${table + 1}` : "into the neurons";
+}
+
+/** What stands in the rows of a matrix, from top to bottom. */
+interface Side {
+	name: string;
+	order: number[];
+	groups: Group[];
+}
+
 interface Matrix {
 	name: string;
 	title: string;
+	side: Side;
 	across: string;
 	columns: number;
 	numbers: ArrayLike<number>; // all of the matrix at the step
 	at: (neuron: number, column: number) => number; // where in them a weight lies
-}
-
-function neurons(kept: Kept): number {
-	return kept.w_in.shape[3] ?? 0;
 }
 
 function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX.Element {
@@ -74,9 +92,10 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 2, right: width - 58, top: 22, bottom: height - 38 };
+			const { order, groups } = matrix.side;
+			const named = groups.some(({ frequency }) => frequency > 0);
+			const box = { left: named ? LABELS : 2, right: width - 58, top: 22, bottom: height - 38 };
 			const place = [box.left, box.top, box.right - box.left, box.bottom - box.top] as const;
-			const order = kept.order.data;
 			const image = cells(matrix.columns, order.length, look.ramps["weights"]!, (column, place) => {
 				const value = matrix.numbers[matrix.at(order[place]!, column)]!;
 				return 0.5 + value / (2 * limit);
@@ -92,13 +111,35 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 			context.font = "600 12px system-ui, sans-serif";
 			context.fillText(matrix.title, box.left, box.top - 5);
 			drawScale(frame, box.right + 8, box.top, place[3], limit);
+			if (named) drawGroups(frame, kept, groups, box);
 		},
 		[kept, index, matrix.name, limit],
 	);
 	const label =
 		`Heatmap of the weights ${matrix.title} at step ${whole(kept.steps.data[index]!)}: ` +
-		`${neurons(kept)} neurons by ${matrix.columns} ${matrix.across}s, from ${short(-limit)} to ${short(limit)}.`;
+		`${matrix.side.order.length} ${matrix.side.name}s by ${matrix.columns} ${matrix.across}s, from ${short(-limit)} to ${short(limit)}.`;
 	return <Picture name={matrix.name} {...{ label, height: HEIGHT, look, draw }} />;
+}
+
+/** Beside each group of neurons its frequency, where there is room for it. */
+function drawGroups({ context, look }: Frame, kept: Kept, found: Group[], box: Box) {
+	const count = found.reduce((sum, { neurons }) => sum + neurons.length, 0);
+	const high = (box.bottom - box.top) / count;
+	context.font = "11px system-ui, sans-serif";
+	context.textAlign = "right";
+	context.textBaseline = "middle";
+	let [top, free] = [box.top, box.top];
+	for (const { frequency, neurons } of found) {
+		const bottom = top + neurons.length * high;
+		context.fillStyle = frequency ? colorOf(frequency, kept, look) : look.rule;
+		context.fillRect(box.left - 5, top + 0.5, 3, Math.max(1, bottom - top - 1));
+		const middle = (top + bottom) / 2;
+		if (frequency && middle - FONT / 2 >= free) {
+			context.fillText(`${frequency}`, box.left - 8, middle);
+			free = middle + FONT / 2;
+		}
+		top = bottom;
+	}
 }
 
 function drawScale({ context, look }: Frame, x: number, y: number, height: number, limit: number) {

@@ -9,10 +9,11 @@ from jaxtyping import UInt8
 
 from .. import mechanisms, results, spec
 from ..losses import CrossEntropy, NaiveCrossEntropy, Squared
+from ..models import TransformerNetwork
 from ..spec import SpecError
 from ..tasks import AbstractTable, Corrupted, ModularArithmetic
 from ..training import Experiment
-from ._formula import NoFormula, Tree, check, formula
+from ._formula import NoFormula, Tree, check, formula, residues
 
 MOST = 2**15  # questions that a page asks
 
@@ -52,9 +53,17 @@ def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
         "inputs": inputs.astype(np.uint16),
         "labels": labels.astype(np.uint16),
         "trained": _trained(experiment, inputs),
+        "reading": _reading(last),
         "network": jax.tree.map(lambda *each: np.stack(each), *trees),
         "ideal": _ideal(last, task, trees[-1], inputs.shape[1]),
     }
+
+
+def _reading(network: Any) -> dict[str, Any] | None:
+    """Of a transformer, the first token that asks, and from which to which its residues are."""
+    if not isinstance(network, TransformerNetwork):
+        return None
+    return {"asks": network.spans[-1][0], "residues": residues(network)}
 
 
 def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:
@@ -76,7 +85,8 @@ def _ideal(network: Any, task: Any, tree: Tree, positions: int) -> dict[str, Any
     one_layer = "attention" not in tree and len(tree["layers"]) == 1
     if not (isinstance(task, ModularArithmetic) and one_layer and positions == 2):
         return none(
-            "Only perceptrons of one hidden layer that read two residues have an ideal construction."
+            "There is an ideal construction only of a perceptron of one hidden layer that reads "
+            "two residues."
         )
     try:
         ideal = mechanisms.idealise(network, task)

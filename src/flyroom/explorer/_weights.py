@@ -145,7 +145,15 @@ def _told(runs: xr.Dataset, run: int, kept: list[Kept]) -> dict[str, Any]:
             "order": measures.wave_order(found[-1]).astype(np.int32),
             "frequency": np.stack([one.frequency.values for one in found]).astype(np.int32),
         }
+        if told["w_in"].shape[1] == 1 and _answers_directly(computed):
+            doubling = [measures.phase_doubling(one.network, share=SHARE) for one in kept]
+            told["doubling"] = np.array(doubling, np.float32)
     return told | {"share": SHARE, "forward": computed}
+
+
+def _answers_directly(computed: dict[str, Any]) -> bool:
+    """Whether what neurons of the first layer write are logits."""
+    return "network" in computed and len(computed["network"]["layers"]) == 1
 
 
 def _written(kept: list[Kept], computed: dict[str, Any]) -> np.ndarray | None:
