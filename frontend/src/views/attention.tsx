@@ -87,37 +87,44 @@ function OfPair({
 	return (
 		<div class="pair">
 			<Pattern {...{ look, attention, shares, names }} />
-			<table class="numbers">
-				<thead>
-					<tr>
-						<th scope="col">head</th>
-						<th scope="col">looks at</th>
-						<th scope="col">attention</th>
-						<th scope="col">size of what neurons hear of it</th>
-						<th scope="col">adds to the logit of {label}, past the neurons</th>
-					</tr>
-				</thead>
-				<tbody>
-					{fetched.map(({ head, position, share, neurons, logit }) => (
-						<tr
-							key={`${head} ${position}`}
-							data-head={head}
-							data-position={position}
-							data-attention={share}
-							data-neurons={neurons}
-							data-logit={logit}
-						>
-							<th scope="row">
-								{position === 0 && `${head}${off.includes(head) ? " (off)" : ""}`}
-							</th>
-							<td>{names[position]}</td>
-							<td>{percent(share)}</td>
-							<td>{short(neurons)}</td>
-							<td>{short(logit)}</td>
+			<div class="scrolls" tabIndex={0} role="region" aria-label="What heads fetch, as a table">
+				<table class="numbers">
+					<thead>
+						<tr>
+							<th scope="col">head</th>
+							<th scope="col">looks at</th>
+							<th scope="col">attention</th>
+							<th scope="col">to neurons</th>
+							<th scope="col">to the logit of {label}</th>
 						</tr>
-					))}
-				</tbody>
-			</table>
+					</thead>
+					<tbody>
+						{fetched.map(({ head, position, share, neurons, logit }) => (
+							<tr
+								key={`${head} ${position}`}
+								data-head={head}
+								data-position={position}
+								data-attention={share}
+								data-neurons={neurons}
+								data-logit={logit}
+							>
+								<th scope="row">
+									{position === 0 && `${head}${off.includes(head) ? " (off)" : ""}`}
+								</th>
+								<td>{names[position]}</td>
+								<td>{percent(share)}</td>
+								<td>{short(neurons)}</td>
+								<td>{short(logit)}</td>
+							</tr>
+						))}
+					</tbody>
+				</table>
+				<p class="key">
+					Both are what a head would write if it looked there alone, times its attention: the size
+					of what all neurons hear of it, and what it adds to the logit, about the mean over
+					classes, past the neurons.
+				</p>
+			</div>
 		</div>
 	);
 }
@@ -142,7 +149,11 @@ function Pattern({ look, attention, shares, names }: PatternProps): JSX.Element 
 			for (let h = 0; h < heads; h++) {
 				context.fillStyle = look.ink;
 				context.textAlign = "left";
-				context.fillText(`head ${h}`, 2, TOP + (h + 0.5) * ROW);
+				context.fillText(
+					`head ${h}${attention.off.includes(h) ? " off" : ""}`,
+					2,
+					TOP + (h + 0.5) * ROW,
+				);
 				context.textAlign = "center";
 				for (let i = 0; i < positions; i++) {
 					const share = shares[i * heads + h]!;

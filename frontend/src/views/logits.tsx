@@ -187,14 +187,14 @@ function Rows({ rows, look, label, answer, words }: RowsProps): JSX.Element {
 			rows.forEach(({ name, color, values }, i) => {
 				const zero = top + LINE - 4 + ranges[i]![1] * unit;
 				drawRow(frame, { name, color, values }, { x, zero, unit, top });
+				context.fillStyle = color;
+				disc(context, x(label), zero - values[label]! * unit, 3);
 				top += heights[i]!;
 			});
 			const last = rows.at(-1)!.values;
 			const zero = top - heights.at(-1)! + LINE - 4 + ranges.at(-1)![1] * unit;
 			context.fillStyle = answer === label ? look.ink : look.test;
-			context.beginPath();
-			context.arc(x(answer), zero - last[answer]! * unit, 4.5, 0, 2 * Math.PI);
-			context.fill();
+			disc(context, x(answer), zero - last[answer]! * unit, 4.5);
 			const ticks = [0, Math.floor((classes - 1) / 2), classes - 1];
 			drawX(
 				frame,
@@ -213,6 +213,12 @@ function Rows({ rows, look, label, answer, words }: RowsProps): JSX.Element {
 
 function rangeOf(values: Float64Array): [number, number] {
 	return [Math.min(0, ...values), Math.max(0, ...values)];
+}
+
+function disc(context: CanvasRenderingContext2D, x: number, y: number, radius: number) {
+	context.beginPath();
+	context.arc(x, y, radius, 0, 2 * Math.PI);
+	context.fill();
 }
 
 interface Place {

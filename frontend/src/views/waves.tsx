@@ -57,6 +57,7 @@ function answers({ w_out, forward }: Kept): boolean {
 /** One number of each neuron for each place of a line. */
 interface Side {
 	name: string;
+	title: string;
 	words: string;
 	across: string;
 	places: number;
@@ -69,6 +70,7 @@ function readBy({ w_in }: Kept): Side {
 	const [, , tokens = 0, neurons = 0] = w_in.shape;
 	return {
 		name: "waves",
+		title: "what neurons read",
 		words: "Input weights",
 		across: "token",
 		places: tokens,
@@ -82,6 +84,7 @@ function writtenBy({ w_out }: Kept): Side {
 	const [, , outputs = 0] = w_out!.shape;
 	return {
 		name: "waves-out",
+		title: "what neurons write",
 		words: "Output weights",
 		across: "class",
 		places: outputs,
@@ -136,7 +139,12 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 		`${words} of ${neurons} neurons over ${places} ${across === "class" ? "classes" : "tokens"} ` +
 		`at step ${whole(kept.steps.data[index]!)}. ` +
 		`${waves.length} are waves of one frequency${all.length ? `: ${all.join(", ")}` : ""}.`;
-	return <Picture {...{ name, label, height, look, draw }} />;
+	return (
+		<div>
+			<h3>{side.title}</h3>
+			<Picture {...{ name, label, height, look, draw }} />
+		</div>
+	);
 }
 
 function title(
