@@ -112,7 +112,7 @@ function Interference({ kept, look, taken, question, pair }: Given): JSX.Element
 			<p>{words}</p>
 			<div class="pair">
 				<Rows {...{ rows, look, label, answer, words }} />
-				<div>
+				<div class="scrolls" tabIndex={0} role="region" aria-label="What parts add, as a table">
 					<table class="numbers">
 						<thead>
 							<tr>
