@@ -145,8 +145,10 @@ def test_every_view_draws_the_store(
         if group_name.startswith("weights" if name.startswith("whole") else "runs"):
             last = np.flatnonzero((group["run"][:] == 0) & (kept_at(group) == 600))[0]
             array: Any = group[name]
-            at = (last, *spot) if name.startswith("whole") else spot
-            array[at] = array[at] / 3 + 0.3
+            if name.startswith("whole"):
+                array[(last, *spot)] = -array[(last, *spot)]
+            else:
+                array[spot] = array[spot] / 3 + 0.3
     visit(page, written(fr.open(other)), f"run=0&a={a}&b={b}")
     after = pictures(page)
     # Whether an answer changes, one weight need not decide.

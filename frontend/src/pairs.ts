@@ -21,9 +21,11 @@ export function pairsOf({ inputs }: Forward): Pairs | null {
 function found({ data, shape }: Tensor): Pairs | null {
 	const [questions = 0, positions = 0] = shape;
 	const spans = Array.from({ length: positions }, (_, i) => span(data, i, positions));
-	const [first, second, ...others] = spans.flatMap(([low, high], i) =>
-		high > low ? [{ i, low, size: high - low + 1 }] : [],
-	);
+	const [first, second, ...others] = spans.flatMap(([least, high], i) => {
+		// Residues begin at zero, also where a few are never asked; other things may begin later.
+		const low = least <= high - least ? 0 : least;
+		return high > least ? [{ i, low, size: high - low + 1 }] : [];
+	});
 	if (!first || !second || others.length || first.size * second.size > 2 * questions) return null;
 	const question = new Int32Array(first.size * second.size).fill(-1);
 	for (let q = 0; q < questions; q++) {

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -180,7 +181,8 @@ def _attending(kept: list[Kept], computed: dict[str, Any]) -> dict[str, Any]:
         return {"order": np.arange(neurons, dtype=np.int32)}
     for i, one in enumerate(kept):
         tree = jax.tree.map(lambda each, i=i: each[i], computed["network"])
-        hidden = one.network.activation(heard(tree, one.network, inputs)[:, :neurons])
+        hears = jnp.asarray(heard(tree, one.network, inputs)[:, :neurons])
+        hidden = one.network.activation(hears)
         by_pair = np.asarray(hidden).reshape(p, p, neurons)
         found.append(measures.activation_frequencies(by_pair, share=SHARE))
     written = measures.neuron_frequencies(computed["network"]["layers"][0]["weights"][-1].T)
