@@ -1,6 +1,6 @@
 // What is looked at, and how: all of it is in the link.
 
-export const PAGE_NAMES = ["run"] as const;
+export const PAGE_NAMES = ["run", "train"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
 export interface State {
@@ -11,7 +11,18 @@ export interface State {
 	mode: "without" | "only";
 	frequencies: number[];
 	neurons: number[];
+	pair: [number, number]; // that is added by hand
+	p: number; // the modulus by hand; 0 for the run's own
+	frequency: number; // of the circle by hand; 0 for the run's first
+	built: number; // neurons that are built by hand
+	activation: Activation;
+	training: string; // see `training/settings.ts`
+	part: number; // of the story
 }
+
+/** What a neuron that is built by hand can do. */
+export const ACTIVATION_NAMES = ["identity", "absolute", "relu", "square"] as const;
+export type Activation = (typeof ACTIVATION_NAMES)[number];
 
 export const START: State = {
 	page: "run",
@@ -21,6 +32,13 @@ export const START: State = {
 	mode: "without",
 	frequencies: [],
 	neurons: [],
+	pair: [5, 12],
+	p: 0,
+	frequency: 0,
+	built: 5,
+	activation: "relu",
+	training: "addition",
+	part: 0,
 };
 
 /** The state that a link's fragment describes; what it leaves out or garbles is as at the start. */
@@ -36,6 +54,9 @@ export function parseState(fragment: string, start: State = START): State {
 			.filter((text) => /^\d{1,9}$/.test(text))
 			.map(Number);
 	const page = PAGE_NAMES.find((name) => name === given.get("page"));
+	const activation = ACTIVATION_NAMES.find((name) => name === given.get("activation"));
+	const training = given.get("training") ?? "";
+	const [a, b] = wholes("pair");
 	return {
 		page: page ?? start.page,
 		run: whole("run", start.run),
@@ -44,6 +65,13 @@ export function parseState(fragment: string, start: State = START): State {
 		mode: given.get("mode") === "only" ? "only" : "without",
 		frequencies: wholes("frequencies"),
 		neurons: wholes("neurons"),
+		pair: a === undefined || b === undefined ? start.pair : [a, b],
+		p: whole("p", start.p),
+		frequency: whole("frequency", start.frequency),
+		built: whole("built", start.built),
+		activation: activation ?? start.activation,
+		training: /^[\w:.,-]{1,200}$/.test(training) ? training : start.training,
+		part: whole("part", start.part),
 	};
 }
 
@@ -55,6 +83,10 @@ export function formatState(state: State): string {
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
 	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);
 	if (state.neurons.length) parts.push(`neurons=${state.neurons.join(",")}`);
+	for (const name of ["p", "frequency", "built", "activation", "training", "part"] as const) {
+		if (state[name] !== START[name]) parts.push(`${name}=${state[name]}`);
+	}
+	if (`${state.pair}` !== `${START.pair}`) parts.push(`pair=${state.pair}`);
 	return parts.join("&");
 }
 

@@ -3,9 +3,12 @@ import xarray as xr
 
 from ..figures import palette, ramps, run_label
 from ..training import Status
+from ._moments import moments_of
 from ._pack import pack
+from ._start import bytes_of, starts_of
 from ._weights import networks_of
 
+BEGINNINGS = 4  # a page spends at most one part in so many on what runs begin with
 CURVES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 
@@ -33,7 +36,9 @@ def bundle(runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000
         if name in runs
     }
     room = limit - sum(values.nbytes for values in curves.values())
-    networks = networks_of(runs, room)
+    starts = starts_of(runs, room // BEGINNINGS)
+    networks = networks_of(runs, room - bytes_of(starts))
+    moments = moments_of(runs, [run for run, kept in networks.items() if "why" not in kept])
     status = runs["status"].values if "status" in runs else None
     return pack(
         {
@@ -49,6 +54,8 @@ def bundle(runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000
                     "label": run_label(runs, i),
                     "status": "" if status is None else Status(int(status[i])).name.lower(),
                     "kept": networks[run],
+                    "start": starts[run],
+                    "moments": moments[run],
                 }
                 for i, run in enumerate(runs.run.values.tolist())
             ],
