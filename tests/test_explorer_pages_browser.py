@@ -5,14 +5,28 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 from playwright.sync_api import Page
 
 import flyroom as fr
+from flyroom.models import constructed
 from helpers import modular
+from test_constructed import right
 from test_explorer import trained
-from test_explorer_browser import browser, page, pytestmark, visit, written
+from test_explorer_browser import (
+    P,
+    browser,
+    linked,
+    page,
+    pictures,
+    pytestmark,
+    visit,
+    written,
+)
 
 __all__ = ["browser", "page", "pytestmark"]  # fixtures and marks of the other page's tests
 
@@ -77,3 +91,108 @@ def test_the_first_losses_are_those_of_the_engine(page: Page, tmp_path: Path, ex
         slack = 2e-3 * ("accuracy" in name)
         np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=slack, err_msg=name)
     assert runs.train_loss.values[0, -1] < 0.9 * runs.train_loss.values[0, 0]
+
+
+# By hand.
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    """A network that adds modulo 23 after a few hundred steps, and one that was not let."""
+    experiment = fr.Experiment(
+        task=fr.tasks.ModularArithmetic(p=P, ordered=False, train_fraction=0.7),
+        model=fr.models.FactoredMLP(width=24, embed_width=32),
+        optimizer=fr.optim.AdamW(learning_rate=0.01),
+        loss=fr.losses.CrossEntropy(class_mean=True),
+        keep=fr.Schedule(per_octave=4),
+        steps=3000,
+    )
+    store = tmp_path_factory.mktemp("pages")
+    return trained(store, experiment, **{"optimizer.weight_decay": [3.0, 0.0], "seed": [1]})
+
+
+@pytest.fixture(scope="module")
+def file(runs: xr.Dataset) -> Path:
+    return written(runs)
+
+
+def numbers(page: Page, name: str) -> np.ndarray:
+    text = page.locator(f"[data-{name}]").get_attribute(f"data-{name}")
+    return np.array([float(number) for number in (text or "").split()])
+
+
+@pytest.mark.parametrize(("a", "b", "step"), [(3, 14, 3000), (22, 22, 64), (0, 1, 0)])
+def test_the_network_answers_by_hand_as_it_does_in_python(
+    page: Page, runs: xr.Dataset, file: Path, a: int, b: int, step: int
+):
+    visit(page, file, f"page=hand&run=0&step={step}&pair={a},{b}")
+    expected = fr.network(runs, 0, step)(jnp.array([a, b]))
+    np.testing.assert_allclose(numbers(page, "logits"), expected, rtol=1e-4, atol=1e-4)
+    assert numbers(page, "answer") == [np.argmax(expected)]
+    assert f"= {(a + b) % P} modulo {P}" in page.locator("[data-sum]").inner_text()
+    label = page.locator("[data-picture=clock]").get_attribute("aria-label") or ""
+    assert label.endswith(f"which is {(a + b) % P}.")
+
+
+ACTIVATIONS = {"relu": fr.models.relu, "absolute": fr.models.absolute, "square": fr.models.square}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("p", "neurons"), [(67, 3), (67, 6), (67, 8), (12, 5), (31, 4), (97, 12)])
+def test_few_neurons_answer_as_those_of_the_library(
+    page: Page, file: Path, activation: str, p: int, neurons: int
+):
+    turned, (a, b) = 40, (p - 2, 5)
+    link = f"p={p}&built={neurons}&activation={activation}&rotation={turned}&pair={a},{b}"
+    visit(page, file, f"page=hand&{link}")
+    with jax.enable_x64():
+        network = constructed.circles(
+            p, neurons, rotation=np.radians(turned), activation=ACTIVATIONS[activation]
+        )
+        share, logits = right(network, p), np.asarray(network(jnp.array([a, b])))
+    np.testing.assert_allclose(numbers(page, "built-accuracy"), [share], atol=1e-4)
+    np.testing.assert_allclose(numbers(page, "built-logits"), logits, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("neurons", "fails", "bound"),
+    [(5, 119, 118.5), (6, 21, 20.4), (7, 345, 342.9), (8, 57, 56.9), (9, 745, 744.2)],
+)
+def test_the_page_finds_the_modulus_that_few_neurons_miss(
+    page: Page, file: Path, neurons: int, fails: int, bound: float
+):
+    """The numbers of the library's own test, which asks every pair."""
+    turned = 20 if neurons == 6 else 0  # six neurons, unturned, bear 21 as well
+    visit(page, file, f"page=hand&built={neurons}&activation=relu&rotation={turned}")
+    assert numbers(page, "built-fails") == [fails]
+    assert numbers(page, "built-bound") == pytest.approx(bound, abs=0.05)
+    for p, exact in ((fails - 2, True), (fails, False)):
+        visit(page, file, f"page=hand&built={neurons}&rotation={turned}&p={p}")
+        assert (numbers(page, "built-accuracy") == [1]) == exact
+    visit(page, file, f"page=hand&built={neurons}&activation=square")
+    assert page.get_attribute("[data-built-fails]", "data-built-fails") == "never"
+
+
+def test_half_angles_need_twice_as_many_outputs(page: Page, file: Path):
+    p = 23
+    for a, b in ((3, 14), (20, 22), (0, 22)):
+        visit(page, file, f"page=hand&activation=identity&p={p}&pair={a},{b}")
+        half = np.pi / p * np.arange(2 * p)
+        expected = np.cos(half - 2 * np.pi * a / p) + np.cos(half - 2 * np.pi * b / p)
+        np.testing.assert_allclose(numbers(page, "built-logits"), expected, atol=1e-4)
+        assert numbers(page, "built-answer") % p == (a + b) % p
+
+
+def test_what_is_added_by_hand_is_in_the_link(page: Page, file: Path):
+    visit(page, file, "page=hand")
+    before = pictures(page)
+    page.get_by_label("a", exact=True).fill("7")
+    page.get_by_label("modulus p").fill("31")
+    page.get_by_role("button", name="x²").click()
+    page.get_by_label("neurons: 5").press("ArrowRight")
+    linked(page, "p=31&built=6&activation=square")
+    assert step(page) == 3000  # the arrow moved the neurons, not the step
+    linked(page, "pair=7,12")
+    after = pictures(page)
+    assert all(after[name] != before[name] for name in after)
+    assert "adds modulo 23" in page.locator(".note").first.inner_text()

@@ -1,6 +1,6 @@
 // What a network of two matrices answers, and what it answers with parts of it taken out.
 
-import type { Forward, Numbers, Tensor } from "./bundle.ts";
+import { type Forward, type Numbers, row, type Tensor } from "./bundle.ts";
 
 const ACTIVATIONS: Record<string, (x: number) => number> = {
 	relu: (x) => Math.max(0, x),
@@ -103,25 +103,33 @@ function withoutWaves(table: Float64Array, tokens: number, neurons: number, wave
 	return left;
 }
 
+/** The logits of one question; an array that is given is used again. */
+export function logitsOf(
+	{ tables, out, neurons, outputs }: Network,
+	activation: string,
+	tokens: ArrayLike<number>,
+	logits = new Float64Array(outputs),
+): Float64Array {
+	const act = ACTIVATIONS[activation]!;
+	logits.fill(0);
+	for (let n = 0; n < neurons; n++) {
+		let sum = 0;
+		for (let i = 0; i < tokens.length; i++) {
+			sum += tables[i % tables.length]![tokens[i]! * neurons + n]!;
+		}
+		const heard = act(sum);
+		if (heard === 0) continue;
+		for (let c = 0, at = n * outputs; c < outputs; c++, at++) logits[c]! += heard * out[at]!;
+	}
+	return logits;
+}
+
 /** The logits of one question after the other, in one array that is used again. */
 function* answers(network: Network, forward: Forward): Generator<Float64Array> {
-	const { tables, out, neurons, outputs } = network;
-	const activation = ACTIVATIONS[forward.activation]!;
-	const [questions = 0, positions = 0] = forward.inputs.shape;
-	const tokens = forward.inputs.data;
-	const logits = new Float64Array(outputs);
+	const [questions = 0] = forward.inputs.shape;
+	const logits = new Float64Array(network.outputs);
 	for (let q = 0; q < questions; q++) {
-		logits.fill(0);
-		for (let n = 0; n < neurons; n++) {
-			let sum = 0;
-			for (let i = 0; i < positions; i++) {
-				sum += tables[i % tables.length]![tokens[q * positions + i]! * neurons + n]!;
-			}
-			const heard = activation(sum);
-			if (heard === 0) continue;
-			for (let c = 0, at = n * outputs; c < outputs; c++, at++) logits[c]! += heard * out[at]!;
-		}
-		yield logits;
+		yield logitsOf(network, forward.activation, row(forward.inputs, q), logits);
 	}
 }
 
@@ -153,7 +161,7 @@ export function evaluate(network: Network, forward: Forward): Result {
 	};
 }
 
-function firstMaximum(logits: Float64Array): number {
+export function firstMaximum(logits: Float64Array): number {
 	let best = 0;
 	for (let c = 1; c < logits.length; c++) if (logits[c]! > logits[best]!) best = c;
 	return best;

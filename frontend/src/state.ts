@@ -1,6 +1,6 @@
 // What is looked at, and how: all of it is in the link.
 
-export const PAGE_NAMES = ["run", "train"] as const;
+export const PAGE_NAMES = ["run", "story", "hand", "train"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
 export interface State {
@@ -15,6 +15,7 @@ export interface State {
 	p: number; // the modulus by hand; 0 for the run's own
 	frequency: number; // of the circle by hand; 0 for the run's first
 	built: number; // neurons that are built by hand
+	rotation: number; // of them, in degrees
 	activation: Activation;
 	training: string; // see `training/settings.ts`
 	part: number; // of the story
@@ -36,6 +37,7 @@ export const START: State = {
 	p: 0,
 	frequency: 0,
 	built: 5,
+	rotation: 0,
 	activation: "relu",
 	training: "addition",
 	part: 0,
@@ -69,6 +71,7 @@ export function parseState(fragment: string, start: State = START): State {
 		p: whole("p", start.p),
 		frequency: whole("frequency", start.frequency),
 		built: whole("built", start.built),
+		rotation: whole("rotation", start.rotation),
 		activation: activation ?? start.activation,
 		training: /^[\w:.,-]{1,200}$/.test(training) ? training : start.training,
 		part: whole("part", start.part),
@@ -83,7 +86,8 @@ export function formatState(state: State): string {
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
 	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);
 	if (state.neurons.length) parts.push(`neurons=${state.neurons.join(",")}`);
-	for (const name of ["p", "frequency", "built", "activation", "training", "part"] as const) {
+	const plain = ["p", "frequency", "built", "rotation", "activation", "training", "part"] as const;
+	for (const name of plain) {
 		if (state[name] !== START[name]) parts.push(`${name}=${state[name]}`);
 	}
 	if (`${state.pair}` !== `${START.pair}`) parts.push(`pair=${state.pair}`);
