@@ -1,6 +1,7 @@
 """The explorer's other pages in a real browser: by hand, train here, story."""
 
 import csv
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 import flyroom as fr
 from flyroom.models import constructed
@@ -21,6 +22,7 @@ from test_explorer_browser import (
     P,
     browser,
     linked,
+    outcome,
     page,
     pictures,
     pytestmark,
@@ -63,6 +65,11 @@ def absolute_decay(**changes: Any) -> fr.Experiment:
 
 def step(page: Page) -> int:
     return int(page.get_attribute("output", "data-step") or 0)
+
+
+def label(page: Page, picture: str) -> str:
+    """What a picture says in words."""
+    return page.get_attribute(f"[data-picture={picture}]", "aria-label") or ""
 
 
 def wait_for_step(page: Page, least: int, seconds: int = 60) -> None:
@@ -130,8 +137,7 @@ def test_the_network_answers_by_hand_as_it_does_in_python(
     np.testing.assert_allclose(numbers(page, "logits"), expected, rtol=1e-4, atol=1e-4)
     assert numbers(page, "answer") == [np.argmax(expected)]
     assert f"= {(a + b) % P} modulo {P}" in page.locator("[data-sum]").inner_text()
-    label = page.locator("[data-picture=clock]").get_attribute("aria-label") or ""
-    assert label.endswith(f"which is {(a + b) % P}.")
+    assert label(page, "clock").endswith(f"which is {(a + b) % P}.")
 
 
 ACTIVATIONS = {"relu": fr.models.relu, "absolute": fr.models.absolute, "square": fr.models.square}
@@ -196,3 +202,169 @@ def test_what_is_added_by_hand_is_in_the_link(page: Page, file: Path):
     after = pictures(page)
     assert all(after[name] != before[name] for name in after)
     assert "adds modulo 23" in page.locator(".note").first.inner_text()
+
+
+# Train here.
+
+
+def test_a_network_of_the_page_groks_and_can_be_stopped_and_begun_anew(page: Page, file: Path):
+    visit(page, file, "page=train")
+    before = pictures(page)
+    page.get_by_role("button", name="start").click()
+    wait_for_step(page, 300)
+    page.get_by_role("button", name="pause").click()
+    page.wait_for_timeout(300)
+    paused, after = step(page), pictures(page)
+    assert all(after[name] != before[name] for name in before)
+    assert re.search("100% of training", page.locator("output").inner_text())
+    page.wait_for_timeout(300)
+    assert step(page) == paused
+    page.get_by_role("button", name="reset").click()
+    page.locator("output[data-step='0']").wait_for()
+    assert pictures(page) == before
+
+
+def test_a_pace_is_kept_and_what_is_changed_acts(page: Page, file: Path):
+    visit(page, file, "page=train&training=addition,p:11,rank:8")
+    page.get_by_label("speed").select_option("10")
+    page.get_by_label("learning rate").fill("0")
+    page.get_by_label("learning rate").press("Enter")
+    linked(page, "learning_rate:0")
+    page.get_by_role("button", name="start").click()
+    page.wait_for_timeout(3000)
+    assert 5 <= step(page) <= 35
+    first = label(page, "live-loss")
+    wait_for_step(page, step(page) + 5)
+    # Nothing is learned at a rate of 0.
+    assert label(page, "live-loss").split(":")[1] == first.split(":")[1]
+    page.get_by_label("modulus p").fill("13")
+    page.get_by_label("modulus p").press("Enter")
+    page.locator("output[data-step='0']").wait_for()
+    assert "13 tokens" in (
+        page.locator("[data-picture=live-waves]").get_attribute("aria-label") or ""
+    )
+
+
+def test_the_parity_network_shows_its_bits(page: Page, file: Path):
+    visit(page, file, "page=train&training=parity,neurons:16")
+    before = label(page, "live-bits")
+    page.get_by_role("button", name="start").click()
+    wait_for_step(page, 50)
+    assert label(page, "live-bits") != before
+
+
+def test_a_run_that_cannot_be_trained_again_says_why(page: Page, tmp_path: Path):
+    runs = trained(tmp_path, modular(model=fr.models.MLP(widths=(6,)), steps=3))
+    visit(page, written(runs), "page=hand")
+    page.get_by_role("button", name="Train here").click()
+    page.get_by_role("button", name="again").click()
+    assert "without biases" in page.locator(".note").inner_text()
+    assert page.get_by_role("button", name="start").is_disabled()
+
+
+# The story.
+
+
+def part(page: Page) -> tuple[str, str, int]:
+    """The part that is told: its title, the view beside it, and the step."""
+    title = page.locator(".sentence[aria-current] strong").inner_text()
+    view = page.locator("figure").get_attribute("data-view") or ""
+    return title, view, step(page)
+
+
+def test_the_story_tells_what_the_measures_found(page: Page, runs: xr.Dataset, file: Path):
+    memorized = int(fr.measures.memorization_step(runs).values[0])
+    generalized = int(fr.measures.generalization_step(runs).values[0])
+    visit(page, file, "page=story&run=0")
+    assert part(page) == ("Sums on a clock", "weights", 0)
+    seen = {}
+    for button in page.locator(".sentence").all():
+        button.click()
+        page.wait_for_timeout(50)
+        title, view, at = part(page)
+        seen[title] = (view, at, button.inner_text())
+    assert seen["It learns by heart"][0] == "curves"
+    assert f"At step {memorized:,} " in seen["It learns by heart"][2]
+    assert f"{generalized - memorized:,} steps after" in seen["It understands"][2]
+    kept = fr.results.kept_steps(runs)[0]
+    assert seen["It understands"][1] == max(s for s in kept if s <= generalized)
+    keys = fr.measures.key_frequencies(fr.network(runs, 0))
+    assert all(str(k) in seen["Waves"][2] for k in keys)
+    assert seen["Waves"][:2] == ("waves", 3000)
+    assert seen["The circle"][0] == "circle"
+    assert {"Take it apart", "Nothing but waves", "Your turn"} <= set(seen)
+
+
+def test_the_story_takes_the_network_apart_as_the_other_page_does(page: Page, file: Path):
+    visit(page, file, "page=story&run=0")
+    shares = []
+    for title in ("Take it apart", "Nothing but waves"):
+        page.get_by_role("button", name=title).click()
+        page.locator("[data-left]").wait_for()
+        page.wait_for_timeout(600)
+        shares.append(float(page.get_attribute("[data-left]", "data-left") or "nan"))
+        link = page.url.split("#")[1].replace("page=story", "page=run")
+        visit(page, file, link)
+        assert outcome(page)[0] == pytest.approx(shares[-1])
+        visit(page, file, "page=story&run=0")
+    assert shares[0] < shares[1]
+
+
+def test_a_run_that_never_generalised_is_told_as_one(page: Page, runs: xr.Dataset, file: Path):
+    assert np.isnan(fr.measures.generalization_step(runs).values[1])
+    visit(page, file, "page=story&run=1")
+    told = page.locator(".tale").inner_text()
+    assert "This run was watched until step 3,000" in told
+    assert "It understands" not in told
+    page.locator(".ways button").first.click()
+    linked(page, "run=0")
+    page.get_by_text("It understands").wait_for()
+
+
+def test_the_story_goes_by_keyboard_and_by_scrolling(page: Page, file: Path):
+    visit(page, file, "page=story&run=0")
+    page.locator(".sentence").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert part(page)[0] == "It learns by heart"
+    page.keyboard.press("ArrowDown")
+    linked(page, "part=2")
+    page.wait_for_timeout(900)
+    page.mouse.move(300, 500)
+    for _ in range(40):
+        page.mouse.wheel(0, 150)
+        page.wait_for_timeout(30)
+    assert part(page)[0] == "Your turn"
+    link = page.url.split("#")[1]
+    assert "part=" in link
+
+
+def test_a_story_without_weights_or_accuracy_says_so(page: Page, tmp_path: Path):
+    machine = fr.Machine(devices=1, slots=1, keep_bytes=0.0, progress=False)
+    bare = fr.train(modular(), store=tmp_path / "bare.zarr", machine=machine)
+    visit(page, written(bare), "page=story")
+    assert "No weights of this run were kept" in page.locator(".tale").inner_text()
+    power = (fr.measures.neuron_power_share,)
+    unseen = trained(tmp_path, modular(record=power, steps=3))
+    page.goto("about:blank")
+    page.goto(f"{written(unseen).as_uri()}#page=story")
+    page.get_by_text("It was not watched").wait_for()
+
+
+# Every reader.
+
+
+@pytest.mark.parametrize("name", ["story", "hand", "train"])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
+def test_every_page_fits_its_window(
+    browser: Browser, file: Path, name: str, width: int, scheme: Any
+):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    visit(page, file, f"page={name}&part=3")
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("canvas[role=img]").count() >= 2
+    assert page.locator("canvas[role=img]:not([aria-label])").count() == 0
+    assert page.locator("input:not([aria-label])").evaluate_all(
+        "all => all.every(e => e.labels.length)"
+    )
+    page.close()

@@ -6,6 +6,9 @@ test("a link leads back to the state that it was made of", () => {
 	const states: State[] = [
 		{ ...START, run: 3, step: 400 },
 		{ ...START, run: 1, step: 0, scale: "linear", mode: "only", frequencies: [5, 9], neurons: [0] },
+		{ ...START, page: "hand", pair: [0, 66], p: 67, frequency: 5, built: 7, rotation: 30 },
+		{ ...START, page: "train", activation: "square", training: "parity,seed:4" },
+		{ ...START, page: "story", part: 4 },
 	];
 	for (const state of states) assert.deepEqual(parseState(`#${formatState(state)}`), state);
 });
@@ -14,6 +17,8 @@ test("what a link garbles or leaves out is as at the start", () => {
 	assert.deepEqual(parseState(""), START);
 	const garbled = "#run=-1&step=1e9&scale=<b>&mode=all&frequencies=5,x,,-2&neurons=NaN";
 	assert.deepEqual(parseState(garbled), { ...START, frequencies: [5] });
+	const page = "#page=all&pair=3&p=-2&activation=gelu&training=<b>&built=x&part=1.5";
+	assert.deepEqual(parseState(page), START);
 	assert.equal(parseState("#step=7", { ...START, run: 12 }).run, 12);
 });
 

@@ -10,7 +10,7 @@ const ACTIVATIONS: Record<Activation, (x: number) => number> = {
 };
 
 const EXACT = 1e-9; // radian: a smaller error is one of rounding
-const ROUNDING = 1e-12; // of the largest logit: what differs by less is equal
+const ROUNDING = 1e-12; // logits of unit arrows that differ by less are equal
 
 /** A point of the output plane; class c lies in the direction 2πc/p. */
 export interface Output {
@@ -78,8 +78,7 @@ export function isAlone({ x, y }: Output, c: number, p: number): boolean {
 	const logit = (one: number) => x * Math.cos(one * turn) + y * Math.sin(one * turn);
 	// On a circle the nearest others are the neighbours, unless the answer lies on the far side.
 	const margin = logit(c) - Math.max(logit(c - 1), logit(c + 1));
-	const length = Math.hypot(x, y);
-	return logit(c) > 0 && margin > ROUNDING * Math.max(length, Number.MIN_VALUE);
+	return logit(c) > 0 && margin > ROUNDING;
 }
 
 /** Which of the 2p directions lead to their class; direction m is that of the sum m. */

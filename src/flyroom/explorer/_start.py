@@ -15,7 +15,10 @@ from ..tasks import AbstractTask, Examples
 from ..training import Experiment
 
 NO_ROOM = "Its first weights had no room in this page. Export this run alone."
-NO_START = "Its weights were not kept at step 0. Train with keep=fr.Schedule(per_octave=8)."
+NO_START = (
+    "The weights that it began with were not kept: all that were to be kept would have taken more "
+    "than the keep_bytes of fr.Machine."
+)
 OTHER_MODEL = (
     "The page trains networks of one hidden layer of ReLU without biases: an MLP, or a FactoredMLP "
     "both of whose matrices are factored or neither."
