@@ -92,13 +92,13 @@ def _weights(network: Any) -> dict[str, Any] | None:
     none = np.zeros(0, np.float32)
     if isinstance(network, FactoredNetwork) and network.activation is relu:
         embed, into, out = network.embed, network.into, network.out
+        untied = network.unembed is not None
         if network.whole_in is not None and network.whole_out is not None:
             found = (none, _flat(network.whole_in), network.whole_out)
+        elif embed is None or into is None or out is None or untied or into.ndim != 2:
+            return None
         else:
-            tied = network.unembed is None and np.ndim(into) == 2
-            if not tied or any(w is None for w in (embed, into, out)):
-                return None
-            found = (embed, np.asarray(into).T, out)
+            found = (embed, into.T, out)
         w_in, w_out = network.collapsed()
         shape = (*_flat(w_in).shape, w_out.shape[1])
     elif isinstance(network, MLPNetwork) and network.activation is relu:
