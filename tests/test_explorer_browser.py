@@ -79,7 +79,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("request", lambda request: said.append(request.url))
     yield page
     page.close()
-    assert [one for one in said if not one.startswith(("file:", "data:", "about:"))] == []
+    assert [one for one in said if not one.startswith(("file:", "data:", "about:", "blob:"))] == []
 
 
 def visit(page: Page, file: Path, fragment: str = "") -> None:

@@ -1,5 +1,7 @@
 // The binary view bundle: a tree in JSON whose arrays lie behind it (see `explorer/_pack.py`).
 
+import type { Form, Rules } from "./training/learner.ts";
+
 const KINDS = {
 	float32: Float32Array,
 	int32: Int32Array,
@@ -62,7 +64,36 @@ export interface Run {
 	label: string;
 	status: string;
 	kept: Kept | Missing;
+	start: Start | Missing;
+	moments: Moments;
 }
+
+/** What a run began with, so that it can be trained again: see `training/learner.ts`. */
+export interface Start {
+	tokens: number;
+	form: Form;
+	weights: { embed: Tensor; into: Tensor; out: Tensor };
+	rules: Rules;
+	train: Examples;
+	test: Examples;
+}
+
+export interface Examples {
+	rows: Tensor;
+	starts: Tensor;
+	labels: Tensor;
+}
+
+/** When a run got where, by the measures of the library; `null` where it was not seen to. */
+export interface Moments {
+	threshold: number; // accuracy at which examples count as known
+	steps: Partial<Record<Moment, number | null>>; // without a moment whose curve was not recorded
+	seen: number; // the last step that was looked at
+	task:
+		{ kind: "addition"; p: number } | { kind: "parity"; n: number; k: number } | { kind: "other" };
+}
+
+export type Moment = "memorized" | "circuit_formation" | "cleanup" | "generalized";
 
 export interface Bundle {
 	title: string;
@@ -123,7 +154,7 @@ export function row(tensor: Tensor, index: number): Numbers {
 	return tensor.data.subarray(index * size, (index + 1) * size);
 }
 
-export function isMissing(value: Kept | Forward | Formula | Missing): value is Missing {
+export function isMissing(value: Kept | Forward | Formula | Start | Missing): value is Missing {
 	return "why" in value;
 }
 

@@ -91,14 +91,9 @@ function useKeys(move: (to: number) => void, index: number, last: number) {
 		const press = (event: KeyboardEvent) => {
 			const target = event.target as HTMLElement;
 			const ours = target === document.body || target.closest(".flyroom");
-			if (
-				!ours ||
-				target.matches("select, input[type=number]") ||
-				event.ctrlKey ||
-				event.metaKey ||
-				event.altKey
-			)
-				return;
+			// Other fields have arrows of their own.
+			const other = target.matches("select, input:not(.controls input)");
+			if (!ours || other || event.ctrlKey || event.metaKey || event.altKey) return;
 			const { move, index, last } = now.current;
 			const to: Record<string, number> = { ArrowLeft: index - 1, ArrowRight: index + 1 };
 			if (target.matches("input")) {

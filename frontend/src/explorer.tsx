@@ -5,7 +5,10 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Bundle, parseBundle } from "./bundle.ts";
 import { fromBase64, type Model, pageModel } from "./host.ts";
+import { ByHand } from "./pages/hand.tsx";
 import { OneRun } from "./pages/one.tsx";
+import { Story } from "./pages/story.tsx";
+import { TrainHere } from "./pages/train.tsx";
 import type { Shown } from "./pages/shown.ts";
 import { type Look, Note } from "./picture.tsx";
 import { formatState, type PageName, parseState, START, type State } from "./state.ts";
@@ -14,6 +17,9 @@ import css from "./style.css";
 /** The pages that there are, as the reader is told of them. */
 const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Element }> = {
 	run: { name: "One run", Page: OneRun },
+	story: { name: "Story", Page: Story },
+	hand: { name: "By hand", Page: ByHand },
+	train: { name: "Train here", Page: TrainHere },
 };
 
 function Explorer({ model, bundle }: { model: Model; bundle: Bundle }): JSX.Element {
@@ -49,6 +55,7 @@ function useModel(model: Model, bundle: Bundle): [State, (part: Partial<State>) 
 	const [text, setText] = useState(model.get("state"));
 	useEffect(() => {
 		const changed = () => setText(model.get("state"));
+		changed(); // a page may have set it before this
 		model.on("change:state", changed);
 		return () => model.off("change:state", changed);
 	}, [model]);

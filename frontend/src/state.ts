@@ -2,81 +2,80 @@
 
 import { ACTIVATIONS } from "./activations.ts";
 
-export const PAGE_NAMES = ["run"] as const;
+export const PAGE_NAMES = ["run", "story", "hand", "train"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
-export interface State {
-	page: PageName;
-	run: number;
-	step: number;
-	scale: "log" | "linear";
-	mode: "without" | "only";
-	frequencies: number[];
-	neurons: number[];
-	heads: number[];
-	activation: string; // in the place of the network's own; none if empty
-	rounded: boolean;
-	a: number; // the pair that is looked at
-	b: number;
+/** What a neuron that is built by hand can do. */
+export const CONSTRUCTIONS = ["identity", "absolute", "relu", "square"] as const;
+export type Construction = (typeof CONSTRUCTIONS)[number];
+
+/** Something that is chosen: what it is at the start, and what a text in the link says of it. */
+interface Field<T> {
+	start: T;
+	read: (text: string) => T | undefined; // nothing where it is garbled
 }
 
-export const START: State = {
-	page: "run",
-	run: 0,
-	step: Number.MAX_SAFE_INTEGER, // the last there is
-	scale: "log",
-	mode: "without",
-	frequencies: [],
-	neurons: [],
-	heads: [],
-	activation: "",
-	rounded: false,
-	a: 1,
-	b: 2,
+function whole(start: number): Field<number> {
+	return { start, read: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined) };
+}
+
+function wholes(): Field<number[]> {
+	const each = (text: string) => text.split(",").filter((part) => /^\d{1,9}$/.test(part));
+	return { start: [], read: (text) => each(text).map(Number) };
+}
+
+function oneOf<T extends string>(start: T, all: readonly T[]): Field<T> {
+	return { start, read: (text) => all.find((one) => one === text) };
+}
+
+function words(start: string, allowed: RegExp): Field<string> {
+	return { start, read: (text) => (allowed.test(text) ? text : undefined) };
+}
+
+const FIELDS = {
+	run: whole(0),
+	step: whole(Number.MAX_SAFE_INTEGER), // the last there is
+	page: oneOf<PageName>("run", PAGE_NAMES),
+	scale: oneOf<"log" | "linear">("log", ["log", "linear"]),
+	mode: oneOf<"without" | "only">("without", ["without", "only"]),
+	frequencies: wholes(), // that are taken out, or alone are left
+	neurons: wholes(),
+	heads: wholes(),
+	activation: oneOf("", ACTIVATIONS), // in the place of the network's own; none if empty
+	rounded: oneOf<"" | "yes">("", ["yes"]), // to the ideal construction
+	a: whole(1), // the pair that is looked at
+	b: whole(2),
+	p: whole(0), // the modulus by hand; 0 for the run's own
+	frequency: whole(0), // of the circle by hand; 0 for the run's first
+	built: whole(5), // neurons that are built by hand
+	rotation: whole(0), // of them, in degrees
+	construction: oneOf<Construction>("relu", CONSTRUCTIONS), // of what kind they are
+	training: words("addition", /^[\w:.,-]{1,200}$/), // see `training/settings.ts`
+	part: whole(0), // of the story
 };
+
+type Fields = typeof FIELDS;
+export type State = { [name in keyof Fields]: Fields[name]["start"] };
+
+const NAMES = Object.keys(FIELDS) as (keyof State)[];
+export const START = Object.fromEntries(NAMES.map((name) => [name, FIELDS[name].start])) as State;
 
 /** The state that a link's fragment describes; what it leaves out or garbles is as at the start. */
 export function parseState(fragment: string, start: State = START): State {
 	const given = new URLSearchParams(fragment.replace(/^#/, ""));
-	const whole = (name: string, otherwise: number) => {
+	const read = (name: keyof State) => {
 		const text = given.get(name);
-		return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : otherwise;
+		return (text === null ? undefined : FIELDS[name].read(text)) ?? start[name];
 	};
-	const wholes = (name: string) =>
-		(given.get(name) ?? "")
-			.split(",")
-			.filter((text) => /^\d{1,9}$/.test(text))
-			.map(Number);
-	const page = PAGE_NAMES.find((name) => name === given.get("page"));
-	return {
-		page: page ?? start.page,
-		run: whole("run", start.run),
-		step: whole("step", start.step),
-		scale: given.get("scale") === "linear" ? "linear" : "log",
-		mode: given.get("mode") === "only" ? "only" : "without",
-		frequencies: wholes("frequencies"),
-		neurons: wholes("neurons"),
-		heads: wholes("heads"),
-		activation: ACTIVATIONS.find((name) => name === given.get("activation")) ?? start.activation,
-		rounded: given.get("rounded") === "yes",
-		a: whole("a", start.a),
-		b: whole("b", start.b),
-	};
+	return Object.fromEntries(NAMES.map((name) => [name, read(name)])) as State;
 }
 
 /** The fragment that describes a state. */
 export function formatState(state: State): string {
-	const parts = [`run=${state.run}`, `step=${state.step}`];
-	if (state.page !== "run") parts.push(`page=${state.page}`);
-	if (state.scale !== "log") parts.push(`scale=${state.scale}`);
-	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
-	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);
-	if (state.neurons.length) parts.push(`neurons=${state.neurons.join(",")}`);
-	if (state.heads.length) parts.push(`heads=${state.heads.join(",")}`);
-	if (state.activation) parts.push(`activation=${state.activation}`);
-	if (state.rounded) parts.push("rounded=yes");
-	if (state.a !== START.a || state.b !== START.b) parts.push(`a=${state.a}`, `b=${state.b}`);
-	return parts.join("&");
+	const said = NAMES.filter((name) => name === "run" || `${state[name]}` !== `${START[name]}`);
+	const text = (name: keyof State) =>
+		encodeURIComponent(`${state[name]}`).replaceAll("%2C", ",").replaceAll("%3A", ":");
+	return said.map((name) => `${name}=${text(name)}`).join("&");
 }
 
 /** The same list with `one` in it if it was not, and without it if it was. */

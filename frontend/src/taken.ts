@@ -31,7 +31,7 @@ export function useTaken(kept: Kept, index: number, state: State): Taken | strin
 		() => forward && networkAt(forward.network, forward.reading, index),
 		[forward, index],
 	);
-	const ideal = state.rounded && forward !== null && canRound(kept, index);
+	const ideal = state.rounded !== "" && forward !== null && canRound(kept, index);
 	const { mode, frequencies, neurons, heads } = state;
 	const chosen = `${mode} ${frequencies} ${neurons} ${heads} ${ideal}`;
 	const isCut = ideal || frequencies.length + neurons.length + heads.length > 0;

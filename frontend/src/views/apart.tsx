@@ -13,7 +13,13 @@ import { percent, short, whole } from "../words.ts";
 import { pairImage, rgb } from "./pair.tsx";
 
 const FEW = 64; // parts beyond which their numbers are shown only where a reader asks for them
-const NOTHING = { frequencies: [], neurons: [], heads: [], activation: "", rounded: false };
+const NOTHING: Partial<State> = {
+	frequencies: [],
+	neurons: [],
+	heads: [],
+	activation: "",
+	rounded: "",
+};
 
 interface Props {
 	kept: Kept;
@@ -117,7 +123,7 @@ function Changes({ kept, index, state, change, taken }: Omit<Props, "look"> & { 
 						type="button"
 						aria-pressed={taken.ideal}
 						disabled={!canRound(kept, index)}
-						onClick={() => change({ rounded: !state.rounded })}
+						onClick={() => change({ rounded: state.rounded ? "" : "yes" })}
 					>
 						round to pure waves
 					</button>

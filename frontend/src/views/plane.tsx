@@ -1,0 +1,74 @@
+import { useCallback } from "preact/hooks";
+import type { Place } from "../circle.ts";
+import { type Frame, type Look, Picture } from "../picture.tsx";
+
+interface Props {
+	name: string;
+	label: string;
+	places: Place[]; // of all tokens
+	frequency: number; // by which tokens are neighbours
+	marked: number[]; // tokens that are named
+	color: string;
+	look: Look;
+	height?: number;
+}
+
+/** Tokens in a plane, neighbours on the circle of a frequency joined by a thin line. */
+export function Plane({
+	name,
+	label,
+	places,
+	frequency,
+	marked,
+	color,
+	look,
+	height = 260,
+}: Props) {
+	const draw = useCallback(
+		(frame: Frame) => drawPlane(frame, places, frequency, marked, color),
+		[places, frequency, color, `${marked}`],
+	);
+	return <Picture {...{ name, label, height, look, draw }} />;
+}
+
+/** The middle and the half of a picture's square, with room for what is written around it. */
+export function square({ width, height }: { width: number; height: number }, margin: number) {
+	return { x: width / 2, y: height / 2, half: Math.min(width, height) / 2 - margin };
+}
+
+function drawPlane(
+	{ context, width, height, look }: Frame,
+	all: Place[],
+	frequency: number,
+	marked: number[],
+	color: string,
+) {
+	const far = Math.max(...all.map(({ up, right }) => Math.hypot(up, right))) || 1;
+	const { x, y, half } = square({ width, height }, 22);
+	const at = ({ up, right }: Place) => [x + (right / far) * half, y - (up / far) * half] as const;
+	context.strokeStyle = look.rule;
+	context.lineWidth = 0.8;
+	context.beginPath();
+	const turn = (token: number) => (token * frequency) % all.length;
+	const order = all.map((_, token) => token).sort((a, b) => turn(a) - turn(b));
+	for (const token of [...order, order[0]!]) context.lineTo(...at(all[token]!));
+	context.stroke();
+	all.forEach((place, token) => {
+		const named = marked.includes(token);
+		context.fillStyle = named ? look.ink : color;
+		context.beginPath();
+		context.arc(...at(place), named ? 5 : 2.6, 0, 2 * Math.PI);
+		context.fill();
+	});
+	context.textBaseline = "middle";
+	context.textAlign = "center";
+	context.fillStyle = look.ink;
+	const every = Math.ceil(all.length / 16);
+	order.forEach((token, index) => {
+		if (marked.length ? !marked.includes(token) : index % every) return;
+		const place = all[token]!;
+		const distance = Math.hypot(place.up, place.right) || 1;
+		const out = 1 + (0.09 * far) / distance;
+		context.fillText(`${token}`, ...at({ up: place.up * out, right: place.right * out }));
+	});
+}
