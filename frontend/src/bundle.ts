@@ -1,5 +1,7 @@
 // The binary view bundle: a tree in JSON whose arrays lie behind it (see `explorer/_pack.py`).
 
+import type { Examined, Sweep } from "./sweep.ts";
+
 const KINDS = {
 	float32: Float32Array,
 	int32: Int32Array,
@@ -43,14 +45,14 @@ export interface Missing {
 	why: string;
 }
 
-export interface Run {
+export interface Run extends Examined {
 	run: number;
 	label: string;
 	status: string;
 	kept: Kept | Missing;
 }
 
-export interface Bundle {
+export interface Bundle extends Sweep {
 	title: string;
 	colors: Record<string, string>[]; // light, dark
 	ramps: Record<string, string[]>[];

@@ -6,6 +6,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Bundle, parseBundle } from "./bundle.ts";
 import { fromBase64, type Model, pageModel } from "./host.ts";
 import { OneRun } from "./pages/one.tsx";
+import { AllRuns } from "./pages/runs.tsx";
 import type { Shown } from "./pages/shown.ts";
 import { type Look, Note } from "./picture.tsx";
 import { formatState, type PageName, parseState, START, type State } from "./state.ts";
@@ -14,6 +15,7 @@ import css from "./style.css";
 /** The pages that there are, as the reader is told of them. */
 const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Element }> = {
 	run: { name: "One run", Page: OneRun },
+	runs: { name: "All runs", Page: AllRuns },
 };
 
 function Explorer({ model, bundle }: { model: Model; bundle: Bundle }): JSX.Element {

@@ -1,6 +1,6 @@
 // What is looked at, and how: all of it is in the link.
 
-export const PAGE_NAMES = ["run"] as const;
+export const PAGE_NAMES = ["run", "runs"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
 export interface State {
@@ -11,6 +11,13 @@ export interface State {
 	mode: "without" | "only";
 	frequencies: number[];
 	neurons: number[];
+	measure: string; // drawn beside loss and accuracy; none if empty
+	across: string; // path of the swept axis from left to right; the first if empty
+	along: string; // and of that from bottom to top
+	rule: string; // by which runs have phases
+	by: string; // path of the axis whose levels have survival curves
+	cell: string; // the place of the sweep whose runs are listed
+	from: number; // the first of many runs that is listed
 }
 
 export const START: State = {
@@ -21,7 +28,17 @@ export const START: State = {
 	mode: "without",
 	frequencies: [],
 	neurons: [],
+	measure: "",
+	across: "",
+	along: "",
+	rule: "",
+	by: "",
+	cell: "",
+	from: 0,
 };
+
+/** Names of things that the bundle holds: what a bundle does not know is as if none was given. */
+const NAMES = ["measure", "across", "along", "rule", "by", "cell"] as const;
 
 /** The state that a link's fragment describes; what it leaves out or garbles is as at the start. */
 export function parseState(fragment: string, start: State = START): State {
@@ -36,6 +53,7 @@ export function parseState(fragment: string, start: State = START): State {
 			.filter((text) => /^\d{1,9}$/.test(text))
 			.map(Number);
 	const page = PAGE_NAMES.find((name) => name === given.get("page"));
+	const names = NAMES.map((name) => [name, (given.get(name) ?? start[name]).slice(0, 200)]);
 	return {
 		page: page ?? start.page,
 		run: whole("run", start.run),
@@ -44,6 +62,8 @@ export function parseState(fragment: string, start: State = START): State {
 		mode: given.get("mode") === "only" ? "only" : "without",
 		frequencies: wholes("frequencies"),
 		neurons: wholes("neurons"),
+		from: whole("from", start.from),
+		...(Object.fromEntries(names) as Pick<State, (typeof NAMES)[number]>),
 	};
 }
 
@@ -55,6 +75,10 @@ export function formatState(state: State): string {
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
 	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);
 	if (state.neurons.length) parts.push(`neurons=${state.neurons.join(",")}`);
+	if (state.from) parts.push(`from=${state.from}`);
+	for (const name of NAMES) {
+		if (state[name]) parts.push(`${name}=${encodeURIComponent(state[name])}`);
+	}
 	return parts.join("&");
 }
 
