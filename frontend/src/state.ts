@@ -18,6 +18,8 @@ export interface State {
 	by: string; // path of the axis whose levels have survival curves
 	cell: string; // the place of the sweep whose runs are listed
 	from: number; // the first of many runs that is listed
+	example: number; // the training example whose answers are told
+	layout: "pca" | "t-sne"; // how hidden units are laid out in the plane
 }
 
 export const START: State = {
@@ -35,6 +37,8 @@ export const START: State = {
 	by: "",
 	cell: "",
 	from: 0,
+	example: 0,
+	layout: "pca",
 };
 
 /** Names of things that the bundle holds: what a bundle does not know is as if none was given. */
@@ -63,6 +67,8 @@ export function parseState(fragment: string, start: State = START): State {
 		frequencies: wholes("frequencies"),
 		neurons: wholes("neurons"),
 		from: whole("from", start.from),
+		example: whole("example", start.example),
+		layout: given.get("layout") === "t-sne" ? "t-sne" : "pca",
 		...(Object.fromEntries(names) as Pick<State, (typeof NAMES)[number]>),
 	};
 }
@@ -75,6 +81,8 @@ export function formatState(state: State): string {
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);
 	if (state.frequencies.length) parts.push(`frequencies=${state.frequencies.join(",")}`);
 	if (state.neurons.length) parts.push(`neurons=${state.neurons.join(",")}`);
+	if (state.layout !== "pca") parts.push(`layout=${state.layout}`);
+	if (state.example) parts.push(`example=${state.example}`);
 	if (state.from) parts.push(`from=${state.from}`);
 	for (const name of NAMES) {
 		if (state[name]) parts.push(`${name}=${encodeURIComponent(state[name])}`);

@@ -17,6 +17,7 @@ from ._parity import parity_of
 from ._tasks import adds, clean, relevant_bits
 
 MEASURED = 4  # networks that are measured for each that is explained, which takes far longer
+LAID_OUT = 8  # networks whose hidden units are laid out by t-SNE, of all runs together
 ENDS = 2  # the first network of a run and its last
 
 NOT_ASKED = (
@@ -47,7 +48,7 @@ def examined(runs: xr.Dataset, *, explained: int) -> dict[int, dict[str, Any]]:
         chosen = list(kept)[: explained // ENDS]
         each = explained // max(1, len(chosen))
         for run in chosen:
-            told[run] = _run(runs, run, kept[run], each)
+            told[run] = _run(runs, run, kept[run], each, max(1, LAID_OUT // len(chosen)))
     except (StoreError, SpecError) as error:
         return {run: {"explained": {"why": f"Its weights cannot be read: {error}"}} for run in told}
     return told
@@ -60,7 +61,7 @@ def spread(steps: list[int], count: int) -> list[int]:
     return [steps[i] for i in np.linspace(0, len(steps) - 1, count).round().astype(int)]
 
 
-def _run(runs: xr.Dataset, run: int, steps: list[int], each: int) -> dict[str, Any]:
+def _run(runs: xr.Dataset, run: int, steps: list[int], each: int, places: int) -> dict[str, Any]:
     experiment = results.experiment_of(runs, run, recording=False)
     measured = spread(steps, MEASURED * each)
     few = set(spread(measured, each))
@@ -76,7 +77,7 @@ def _run(runs: xr.Dataset, run: int, steps: list[int], each: int) -> dict[str, A
     if isinstance(experiment.task, Corrupted):
         told["answers"] = _answers(networks, experiment)
     if relevant_bits(experiment.task) and measures.has_tables(networks[-1].network):
-        told["parity"] = parity_of(networks, experiment, seed_of(experiment))
+        told["parity"] = parity_of(networks, experiment, seed_of(experiment), places)
     return told
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .. import measures
 from ..results import Kept
@@ -12,14 +13,22 @@ from ..tasks import Examples
 from ..training import Context, Experiment
 from ._tasks import relevant_bits
 
-EXAMPLES = 150  # of either side, whose hidden units are shown
-PLACES = 5  # networks whose hidden units are laid out by t-SNE, which takes a second each
+EXAMPLES = 100  # of either side, whose hidden units are shown
 PERPLEXITY = 30.0
 POINTS = 160  # at which the density of the weights is looked at
 
 
-def parity_of(networks: list[Kept], experiment: Experiment, seed: int) -> dict[str, Any]:
-    """Which bits the weights come from, how they are spread, and where hidden units lie."""
+def parity_of(
+    networks: list[Kept], experiment: Experiment, seed: int, places: int
+) -> dict[str, Any]:
+    """Which bits the weights come from, how they are spread, and where hidden units lie.
+
+    Args:
+        networks: of one run.
+        experiment: that of the run.
+        seed: of its split.
+        places: of how many networks hidden units are laid out by t-SNE, which takes a second each.
+    """
     split = experiment.task.split(seed)
     train, test = (_some(rows) for rows in (split.train, split.test))
     context = Context(*(jax.tree.map(jnp.asarray, rows) for rows in (train, test)), experiment.loss)
@@ -39,8 +48,9 @@ def parity_of(networks: list[Kept], experiment: Experiment, seed: int) -> dict[s
         told["density"].append(density.values)
         told["score"].append(parts.score.values)
         told["share"].append(parts.share.values)
-    laid_out = np.linspace(0, len(networks) - 1, min(PLACES, len(networks))).round().astype(int)
-    places = [measures.t_sne(hidden[i], perplexity=_perplexity(inputs)) for i in laid_out]
+    laid_out = np.unique(np.linspace(len(networks) - 1, 0, places).round().astype(int))
+    with threadpool_limits(1):  # its threads wait for each other far longer than they compute
+        found = [measures.t_sne(hidden[i], perplexity=_perplexity(inputs)) for i in laid_out]
     steps = np.array([one.step for one in networks], np.int32)
     return {
         "steps": steps,
@@ -48,7 +58,7 @@ def parity_of(networks: list[Kept], experiment: Experiment, seed: int) -> dict[s
         **{name: np.stack(values).astype(np.float32) for name, values in told.items()},
         "labels": np.concatenate([train.labels, test.labels]).astype(np.uint8),
         "trained": (np.arange(len(inputs)) < len(train.labels)).astype(np.uint8),
-        "t_sne": np.stack([one.values for one in places]).astype(np.float32),
+        "t_sne": np.stack([one.values for one in found]).astype(np.float32),
         "t_sne_steps": steps[laid_out],
     }
 

@@ -37,7 +37,7 @@ def axes_of(runs: xr.Dataset) -> list[dict[str, Any]]:
 
 def times_of(runs: xr.Dataset) -> dict[str, dict[str, Any]]:
     """When each run had memorised and generalised, or until when it had not."""
-    status = runs["status"] if "status" in runs else None
+    status = runs.get("status")
     found: dict[str, dict[str, Any]] = {}
     rules = {
         "memorization": ("train_accuracy", measures.memorization_step),
