@@ -118,22 +118,28 @@ function Table({
 	const cell = (place: Place) => {
 		const counts = countsOf(phases, place.runs);
 		const present = counts.map((count, i) => ({ count, i })).filter(({ count }) => count > 0);
-		const told = present.map(({ count, i }) => `${count} ${phases.meanings[i]}`).join(", ");
 		return (
 			<button
 				type="button"
 				aria-pressed={placeName(place) === state.cell}
-				aria-label={`${placeWords(sweep, place)}: ${told || "no run"}`}
 				data-counts={counts.join(" ")}
 				disabled={!place.runs.length}
 				onClick={() => choose(placeName(place))}
 			>
+				<span class="unseen">{placeWords(sweep, place)}: </span>
 				<span class="shares" aria-hidden="true">
 					{present.map(({ count, i }) => (
 						<span key={i} style={{ flex: count, background: colorOf(i, look) }} />
 					))}
 				</span>
-				{present.map(({ count, i }) => `${count}${letters[i]}`).join(" ") || "–"}
+				{present.map(({ count, i }) => (
+					<span key={i}>
+						{count}
+						{letters[i]}
+						<span class="unseen">{phases.meanings[i]!.slice(letters[i]!.length)}</span>{" "}
+					</span>
+				))}
+				{!present.length && "–"}
 			</button>
 		);
 	};

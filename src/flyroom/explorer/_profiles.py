@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from .. import measures, results
+from ..figures import swept
 from ..results import StoreError
 from ..spec import SpecError
 from ._tasks import relevant_bits
@@ -24,20 +25,20 @@ def profiles_of(runs: xr.Dataset, *, share: float) -> dict[int, dict[str, Any]]:
     features the sums of absolute weights from each of them, and which of them matter.
     """
     told: dict[int, dict[str, Any]] = {run: {"why": NO_WEIGHTS} for run in runs.run.values.tolist()}
-    relevant = _relevant(runs)
+    # Experiments take long to read: where none of the task's fields is swept, one says it of all.
+    varies = any(path.startswith("task.") for path in swept(runs))
     try:
+        bits = _relevant(runs, None)
         for one in results.networks(runs):
-            told[one.run] = _profile(one.network, share, relevant)
+            bits = _relevant(runs, one.run) if varies else bits
+            told[one.run] = _profile(one.network, share, bits)
     except (StoreError, SpecError) as error:
         return {run: {"why": f"Its weights cannot be read here: {error}"} for run in told}
     return told
 
 
-def _relevant(runs: xr.Dataset) -> list[int]:
-    try:
-        return relevant_bits(results.experiment_of(runs, recording=False).task)
-    except (StoreError, SpecError, KeyError):
-        return []
+def _relevant(runs: xr.Dataset, run: int | None) -> list[int]:
+    return relevant_bits(results.experiment_of(runs, run, recording=False).task)
 
 
 def _profile(network: Any, share: float, relevant: list[int]) -> dict[str, Any]:
