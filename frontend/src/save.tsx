@@ -33,6 +33,7 @@ export function Save(props: Props): JSX.Element {
 			onClick={async () => {
 				download(await make(), `${name}.${kind}`);
 				place.current!.open = false;
+				place.current!.querySelector("summary")!.focus();
 			}}
 		>
 			{kind.toUpperCase()}

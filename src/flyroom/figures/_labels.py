@@ -1,8 +1,10 @@
+import json
+
 import xarray as xr
 
 
 def swept(runs: xr.Dataset) -> list[str]:
-    """The paths that a sweep is over.
+    """The paths that a sweep is over, in the order in which they were named.
 
     Args:
         runs: results, as from `fr.train` or `fr.open`.
@@ -13,7 +15,10 @@ def swept(runs: xr.Dataset) -> list[str]:
         ['seed']
     """
     over = (str(name) for name, c in runs.coords.items() if c.dims == ("run",))
-    return [name for name in over if name not in ("run", "program")]
+    names = [name for name in over if name not in ("run", "program")]
+    # A store lists its arrays in an order of its own.
+    named = list(json.loads(runs.attrs.get("over", "{}")))
+    return sorted(names, key=lambda name: named.index(name) if name in named else len(named))
 
 
 def run_label(runs: xr.Dataset, position: int) -> str:
