@@ -31,7 +31,8 @@ def parity_of(
     """
     split = experiment.task.split(seed)
     train, test = (_some(rows) for rows in (split.train, split.test))
-    context = Context(*(jax.tree.map(jnp.asarray, rows) for rows in (train, test)), experiment.loss)
+    asked = [jax.tree.map(jnp.asarray, rows) for rows in (train, test)]
+    context = Context(train=asked[0], test=asked[1], loss=experiment.loss)
     inputs = np.concatenate([train.inputs, test.inputs])
     told: dict[str, list[Any]] = {
         name: [] for name in ("mass", "spectral_norm", "weight", "density", "score", "share")
