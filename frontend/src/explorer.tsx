@@ -11,6 +11,7 @@ import type { Shown } from "./pages/shown.ts";
 import { type Look, Note } from "./picture.tsx";
 import { formatState, type PageName, parseState, START, type State } from "./state.ts";
 import css from "./style.css";
+import sweepCss from "./sweep.css";
 
 /** The pages that there are, as the reader is told of them. */
 const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Element }> = {
@@ -90,7 +91,7 @@ function declarations(colors: Record<string, string>): string {
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 	el.classList.add("flyroom");
 	const style = document.createElement("style");
-	style.textContent = css;
+	style.textContent = css + sweepCss;
 	document.head.append(style);
 	el.replaceChildren();
 	try {

@@ -42,13 +42,13 @@ export function Curves(props: Props): JSX.Element {
 	const { bundle, state, change } = props;
 	const more = Object.keys(bundle.curves).filter((name) => !USUAL.includes(name));
 	const shown = panels(bundle, more.includes(state.measure) ? state.measure : "");
-	if (!shown.length && !more.length) {
-		return (
-			<Note>No loss and no accuracy was recorded. Train with `record=fr.CURVES` to see them.</Note>
-		);
-	}
+	const none = !panels(bundle, "").length && (
+		<Note>No loss and no accuracy was recorded. Train with `record=fr.CURVES` to see them.</Note>
+	);
+	if (!more.length && none) return none;
 	return (
 		<>
+			{none}
 			{more.length > 0 && (
 				<label class="measure">
 					also draw{" "}
