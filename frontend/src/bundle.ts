@@ -1,6 +1,7 @@
 // The binary view bundle: a tree in JSON whose arrays lie behind it (see `explorer/_pack.py`).
 
 import type { Form, Rules } from "./training/learner.ts";
+import type { Examined, Sweep } from "./sweep.ts";
 
 const KINDS = {
 	float32: Float32Array,
@@ -59,7 +60,7 @@ export interface Missing {
 	why: string;
 }
 
-export interface Run {
+export interface Run extends Examined {
 	run: number;
 	label: string;
 	status: string;
@@ -95,7 +96,7 @@ export interface Moments {
 
 export type Moment = "memorized" | "circuit_formation" | "cleanup" | "generalized";
 
-export interface Bundle {
+export interface Bundle extends Sweep {
 	title: string;
 	colors: Record<string, string>[]; // light, dark
 	ramps: Record<string, string[]>[];

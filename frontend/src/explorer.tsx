@@ -9,10 +9,12 @@ import { ByHand } from "./pages/hand.tsx";
 import { OneRun } from "./pages/one.tsx";
 import { Story } from "./pages/story.tsx";
 import { TrainHere } from "./pages/train.tsx";
+import { AllRuns } from "./pages/runs.tsx";
 import type { Shown } from "./pages/shown.ts";
 import { type Look, Note } from "./picture.tsx";
 import { formatState, type PageName, parseState, START, type State } from "./state.ts";
 import css from "./style.css";
+import sweepCss from "./sweep.css";
 
 /** The pages that there are, as the reader is told of them. */
 const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Element }> = {
@@ -20,6 +22,7 @@ const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Elemen
 	story: { name: "Story", Page: Story },
 	hand: { name: "By hand", Page: ByHand },
 	train: { name: "Train here", Page: TrainHere },
+	runs: { name: "All runs", Page: AllRuns },
 };
 
 function Explorer({ model, bundle }: { model: Model; bundle: Bundle }): JSX.Element {
@@ -95,7 +98,7 @@ function declarations(colors: Record<string, string>): string {
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 	el.classList.add("flyroom");
 	const style = document.createElement("style");
-	style.textContent = css;
+	style.textContent = css + sweepCss;
 	document.head.append(style);
 	el.replaceChildren();
 	try {

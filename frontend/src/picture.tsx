@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Save, type Table } from "./save.tsx";
 
 /** The house's colours as they are now, in light or in dark. */
 export interface Look {
@@ -30,11 +31,13 @@ interface Props {
 	look: Look;
 	draw: Draw;
 	over?: Draw; // drawn on top, when what lies below stays as it is
+	table?: () => Table; // the numbers behind it, for those who want to have them
 	onPick?: (x: number, width: number, y: number) => void;
 }
 
 /** Draws whenever its size or what it is given changes; `draw` is to be memoised. */
-export function Picture({ name, label, height, look, draw, over, onPick }: Props): JSX.Element {
+export function Picture(props: Props): JSX.Element {
+	const { name, label, height, look, draw, over, table, onPick } = props;
 	const place = useRef<HTMLDivElement>(null);
 	const [width, setWidth] = useState(0);
 	useLayoutEffect(() => {
@@ -59,6 +62,7 @@ export function Picture({ name, label, height, look, draw, over, onPick }: Props
 			{over && (
 				<Layer name={`${name}-over`} width={width} height={height} look={look} draw={over} />
 			)}
+			<Save {...{ name, width, height, look, table }} draws={over ? [draw, over] : [draw]} />
 		</div>
 	);
 }

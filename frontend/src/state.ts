@@ -2,7 +2,7 @@
 
 import { ACTIVATIONS } from "./activations.ts";
 
-export const PAGE_NAMES = ["run", "story", "hand", "train"] as const;
+export const PAGE_NAMES = ["run", "runs", "story", "hand", "train"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
 /** What a neuron that is built by hand can do. */
@@ -32,6 +32,11 @@ function words(start: string, allowed: RegExp): Field<string> {
 	return { start, read: (text) => (allowed.test(text) ? text : undefined) };
 }
 
+/** Something that the bundle holds: a name that it does not know is as if none was given. */
+function named(): Field<string> {
+	return { start: "", read: (text) => text.slice(0, 200) };
+}
+
 const FIELDS = {
 	run: whole(0),
 	step: whole(Number.MAX_SAFE_INTEGER), // the last there is
@@ -52,6 +57,15 @@ const FIELDS = {
 	construction: oneOf<Construction>("relu", CONSTRUCTIONS), // of what kind they are
 	training: words("addition", /^[\w:.,-]{1,200}$/), // see `training/settings.ts`
 	part: whole(0), // of the story
+	measure: named(), // drawn beside loss and accuracy; none if empty
+	across: named(), // path of the swept axis from left to right; the first if empty
+	along: named(), // and of that from bottom to top
+	rule: named(), // by which runs have phases
+	by: named(), // path of the axis whose levels have survival curves
+	cell: named(), // the place of the sweep whose runs are listed
+	from: whole(0), // the first of many runs that is listed
+	example: whole(0), // the training example whose answers are told
+	layout: oneOf<"pca" | "t-sne">("pca", ["pca", "t-sne"]), // of hidden units in the plane
 };
 
 type Fields = typeof FIELDS;

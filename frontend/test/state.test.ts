@@ -5,6 +5,8 @@ import { formatState, parseState, START, type State, toggled } from "../src/stat
 test("a link leads back to the state that it was made of", () => {
 	const states: State[] = [
 		{ ...START, run: 3, step: 400 },
+		{ ...START, page: "runs", across: "task.p", along: "a&b=c", cell: "1,2", from: 48 },
+		{ ...START, measure: "weight_norm", layout: "t-sne", example: 7, rule: "by losses" },
 		{ ...START, run: 1, step: 0, scale: "linear", mode: "only", frequencies: [5, 9], neurons: [0] },
 		{ ...START, heads: [1, 2], activation: "absolute", rounded: "yes", a: 5, b: 0 },
 		{ ...START, page: "hand", a: 0, b: 66, p: 67, frequency: 5, built: 7, rotation: 30 },

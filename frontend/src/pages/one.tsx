@@ -9,6 +9,7 @@ import {
 	type Missing,
 	nearest,
 	row,
+	type Tensor,
 } from "../bundle.ts";
 import { Controls } from "../controls.tsx";
 import { Note } from "../picture.tsx";
@@ -19,16 +20,21 @@ import { Attention } from "../views/attention.tsx";
 import { Circles } from "../views/circles.tsx";
 import { Curves } from "../views/curves.tsx";
 import { Logits } from "../views/logits.tsx";
+import { Corrupted } from "../views/corrupted.tsx";
+import { Explain } from "../views/explain.tsx";
+import { ParityView } from "../views/parity.tsx";
+import { ProgressMeasures } from "../views/progress.tsx";
 import { Spectrum } from "../views/spectrum.tsx";
 import { Waves } from "../views/waves.tsx";
 import { Weights } from "../views/weights.tsx";
+import type { Progress } from "../sweep.ts";
 import { whole } from "../words.ts";
 
 /** Everything about one run, moved by one slider. */
 export function OneRun({ bundle, state, look, change }: Shown): JSX.Element {
 	const known = bundle.runs.findIndex((one) => one.run === state.run);
 	const run = Math.max(0, known);
-	const { kept } = bundle.runs[run]!;
+	const { kept, explained, progress, answers, parity } = bundle.runs[run]!;
 	const steps = useMemo(() => shownSteps(bundle, run), [bundle, run]);
 	const index = latest(steps, state.step);
 	const pick = (step: number) => {
@@ -49,17 +55,44 @@ export function OneRun({ bundle, state, look, change }: Shown): JSX.Element {
 					<h2>Curves</h2>
 					<Curves {...shared} />
 				</section>
-				<OfWeights {...shared} kept={kept} index={index} />
+				<OfWeights {...shared} kept={kept} progress={progress} />
+				{answers && (
+					<section class="wide">
+						<h2>Corrupted labels</h2>
+						<Corrupted {...{ answers, ...shared }} />
+					</section>
+				)}
+				{parity && (
+					<section class="wide">
+						<h2>Parity</h2>
+						<ParityView
+							{...{ parity, kept, ...shared }}
+							index={keptIndex(kept, shared.state.step)}
+						/>
+					</section>
+				)}
+				<section class="wide">
+					<h2>Explain</h2>
+					<Explain {...{ explained, ...shared }} />
+				</section>
 			</div>
 		</>
 	);
+}
+
+/** Which of the kept weights are shown at a step; the first where none were kept. */
+function keptIndex(kept: Kept | Missing, step: number): number {
+	return isMissing(kept) ? 0 : latest(kept.steps.data, step);
 }
 
 interface Shared extends Omit<Shown, "bundle"> {
 	pick: (step: number) => void;
 }
 
-function OfWeights({ kept, ...shared }: Shared & { kept: Kept | Missing; index: number }) {
+function OfWeights({
+	kept,
+	...shared
+}: Shared & { kept: Kept | Missing; progress: Progress | undefined }) {
 	if (!isMissing(kept)) return <OfNetwork {...shared} kept={kept} />;
 	return (
 		<section class="wide">
@@ -71,19 +104,26 @@ function OfWeights({ kept, ...shared }: Shared & { kept: Kept | Missing; index: 
 
 function OfNetwork({
 	kept,
-	index,
+	progress,
 	state,
 	look,
 	pick,
 	change,
-}: Shared & { kept: Kept; index: number }) {
-	const taken = useTaken(kept, index, state);
+}: Shared & { kept: Kept; progress: Progress | undefined }) {
 	const steps = kept.steps.data;
+	const index = latest(steps, state.step);
+	const taken = useTaken(kept, index, state);
 	return (
 		<>
 			<section class="wide">
 				<h2>Weights</h2>
 				<Weights {...{ kept, index, look }} />
+				{steps[index] !== state.step && (
+					<Note>
+						These are the weights of step {whole(steps[index]!)}, the last before this one that had
+						room in the page.
+					</Note>
+				)}
 				{steps.length < 3 && (
 					<Note>
 						Weights were kept at {[...steps].map(whole).join(" and ")} only. Train with{" "}
@@ -123,14 +163,28 @@ function OfNetwork({
 					<Attention {...{ look, state, change, taken }} />
 				</section>
 			)}
+			{kept.tokens && (
+				<section class="wide">
+					<h2>Progress measures</h2>
+					<ProgressMeasures {...{ progress, state, look, pick }} />
+				</section>
+			)}
 		</>
 	);
 }
 
 /** The steps of a run at which there is something to see: its weights, or else its records. */
 function shownSteps(bundle: Bundle, run: number): number[] {
-	const { kept } = bundle.runs[run]!;
-	if (!isMissing(kept)) return [...kept.steps.data];
+	const { kept, explained, progress, answers, parity } = bundle.runs[run]!;
+	const told: ({ steps: Tensor } | Missing | undefined)[] = [
+		kept,
+		explained,
+		progress,
+		answers,
+		parity,
+	];
+	const known = new Set(told.flatMap((one) => (one && "steps" in one ? [...one.steps.data] : [])));
+	if (known.size) return [...known].sort((a, b) => a - b);
 	const curves = Object.values(bundle.curves).map((curve) => row(curve, run));
 	const recorded = [...bundle.steps.data].filter((_, i) =>
 		curves.some((curve) => !Number.isNaN(curve[i])),

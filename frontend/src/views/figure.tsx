@@ -43,9 +43,9 @@ export function Figure(props: Props): JSX.Element {
 	);
 }
 
-function Seen({ bundle, run, index, view, state, look, pick }: Props): JSX.Element {
+function Seen({ bundle, run, index, view, state, look, pick, change }: Props): JSX.Element {
 	const { kept } = bundle.runs[run]!;
-	if (view === "curves") return <Curves {...{ bundle, run, state, look, pick }} />;
+	if (view === "curves") return <Curves {...{ bundle, run, state, look, pick, change }} />;
 	if (isMissing(kept)) return <Note>{kept.why}</Note>;
 	if (view === "weights") return <Weights {...{ kept, index, look }} />;
 	if (view === "waves") return <Waves {...{ kept, index, look }} />;

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+from .options import Least
+
 
 def export(
     store: Path,
@@ -8,6 +10,7 @@ def export(
     *,
     run: list[int] | None = None,
     title: str | None = None,
+    explained: Least = 24,
     json: bool = False,
 ) -> None:
     """Write one HTML file in which the runs of a store are looked at and taken apart.
@@ -22,6 +25,8 @@ def export(
         Which run is in it, several times for several; all if not given.
     title
         Its heading; the name of the store if not given.
+    explained
+        How many networks are explained in it, of all runs together; each takes about a second.
     json
         End with one line of JSON: the page and its size in bytes.
     """
@@ -39,7 +44,7 @@ def export(
                     f"{store}: got run {missing[0]}; allowed: {known[0]} to {known[-1]}."
                 )
             runs = runs.sel(run=run)
-        explorer.write_page(runs, page, title=title)
+        explorer.write_page(runs, page, title=title, explained=explained)
         size = page.stat().st_size
         print(f"page {page}, {size / 1e6:.1f} MB")
         if json:

@@ -5,3 +5,4 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 Count = Annotated[int | None, Parameter(validator=validators.Number(gte=1))]
+Least = Annotated[int, Parameter(validator=validators.Number(gte=0))]

@@ -3,15 +3,20 @@ import xarray as xr
 
 from ..figures import palette, ramps, run_label
 from ..training import Status
+from ._examined import examined
 from ._moments import moments_of
 from ._pack import pack
+from ._profiles import profiles_of
 from ._start import bytes_of, starts_of
-from ._weights import networks_of
+from ._sweep import axes_of, phases_of, survival_of, times_of
+from ._weights import SHARE, networks_of
 
 CURVES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 
-def bundle(runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000) -> bytes:
+def bundle(
+    runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000, explained: int = 0
+) -> bytes:
     """Everything that the explorer shows of some runs, as one row of bytes.
 
     The curves of all runs, and of the networks that were kept the matrices into and out of the
@@ -23,22 +28,23 @@ def bundle(runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000
     Args:
         runs: results, as from `fr.train` or `fr.open`; of the runs that are left in it.
         title: what they are called.
-        limit: how many bytes the weights and curves may take together. Curves are never thinned.
+        limit: how many bytes the weights and curves may take together. Curves are never thinned,
+            but measures beside loss and accuracy are left out where they alone would take more.
+        explained: how many of the networks are explained, of all runs together, which takes about
+            a second each. Other things that take time, such as the answers to wrong labels, are
+            told of four times as many.
 
     Example:
         >>> import flyroom as fr
         >>> page = bundle(fr.open("runs/decay.zarr").isel(run=[0, 3]))  # doctest: +SKIP
     """
     steps = runs.step.values.astype(np.int32)
-    curves = {
-        name: runs[name].transpose("run", "step").values.astype(np.float32)
-        for name in CURVES
-        if name in runs
-    }
+    curves, left_out = _curves(runs, limit)
     room = limit - sum(values.nbytes for values in curves.values())
-    networks = networks_of(runs, room)
+    networks, profiles = networks_of(runs, room), profiles_of(runs, share=SHARE)
     starts = starts_of(runs, room - bytes_of(networks))
     moments = moments_of(runs, [run for run, kept in networks.items() if "why" not in kept])
+    closely = examined(runs, explained=explained)
     status = runs["status"].values if "status" in runs else None
     return pack(
         {
@@ -47,7 +53,13 @@ def bundle(runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000
             "ramps": [ramps(dark=dark) for dark in (False, True)],
             "steps": steps,
             "curves": curves,
+            "curves_left_out": left_out,
             "units": {name: runs[name].attrs.get("units", "1") for name in curves},
+            "definitions": {name: runs[name].attrs.get("definition", "") for name in curves},
+            "times": times_of(runs),
+            "axes": axes_of(runs),
+            "phases": phases_of(runs),
+            "survival": survival_of(runs),
             "runs": [
                 {
                     "run": run,
@@ -56,8 +68,29 @@ def bundle(runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000
                     "kept": networks[run],
                     "start": starts[run],
                     "moments": moments[run],
+                    "profile": profiles[run],
+                    **closely[run],
                 }
                 for i, run in enumerate(runs.run.values.tolist())
             ],
         }
     )
+
+
+def _curves(runs: xr.Dataset, limit: int) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Loss and accuracy, other measures that have room, and the names of those that do not."""
+    measured = [
+        str(name)
+        for name, values in runs.data_vars.items()
+        if set(values.dims) == {"run", "step"} and name not in CURVES
+    ]
+    curves: dict[str, np.ndarray] = {}
+    left_out = []
+    for name in [*(one for one in CURVES if one in runs), *measured]:
+        values = runs[name].transpose("run", "step").values.astype(np.float32)
+        taken = sum(one.nbytes for one in curves.values()) + values.nbytes
+        if name in CURVES or taken <= limit:
+            curves[name] = values
+        else:
+            left_out.append(name)
+    return curves, left_out

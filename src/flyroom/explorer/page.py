@@ -17,7 +17,12 @@ class PageError(RuntimeError):
 
 
 def write_page(
-    runs: xr.Dataset, path: str | Path, *, title: str | None = None, limit: int = 3_600_000
+    runs: xr.Dataset,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    limit: int = 3_600_000,
+    explained: int = 24,
 ) -> Path:
     """Writes one HTML file in which results are looked at and taken apart, and that needs no other.
 
@@ -28,6 +33,7 @@ def write_page(
         path: the file.
         title: its heading; the name of the store if not given.
         limit: how many bytes of curves and weights it may hold, as in `bundle`.
+        explained: how many networks are explained in it, as in `bundle`.
 
     Returns:
         The path.
@@ -49,7 +55,9 @@ def write_page(
     text = Template((_ROOM / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         program=_PROGRAM.read_text(encoding="utf-8"),
-        bundle=base64.b64encode(bundle(runs, title=title, limit=limit)).decode(),
+        bundle=base64.b64encode(
+            bundle(runs, title=title, limit=limit, explained=explained)
+        ).decode(),
     )
     path = Path(path)
     path.write_text(text, encoding="utf-8")

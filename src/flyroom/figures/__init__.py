@@ -1,6 +1,10 @@
 """Static pictures of results, for reports and notebooks."""
 
-from ._labels import run_label as run_label
+from ._labels import (
+    leaf_name as leaf_name,
+    run_label as run_label,
+    swept as swept,
+)
 from .curves import (
     learning_curves as learning_curves,
     overview as overview,

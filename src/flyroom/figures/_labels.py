@@ -1,10 +1,24 @@
+import json
+
 import xarray as xr
 
 
 def swept(runs: xr.Dataset) -> list[str]:
-    """The paths that a sweep is over."""
+    """The paths that a sweep is over, in the order in which they were named.
+
+    Args:
+        runs: results, as from `fr.train` or `fr.open`.
+
+    Example:
+        >>> seeds = {"run": [0, 1], "seed": ("run", [3, 5])}
+        >>> swept(xr.Dataset(coords=seeds))
+        ['seed']
+    """
     over = (str(name) for name, c in runs.coords.items() if c.dims == ("run",))
-    return [name for name in over if name not in ("run", "program")]
+    names = [name for name in over if name not in ("run", "program")]
+    # A store lists its arrays in an order of its own.
+    named = list(json.loads(runs.attrs.get("over", "{}")))
+    return sorted(names, key=lambda name: named.index(name) if name in named else len(named))
 
 
 def run_label(runs: xr.Dataset, position: int) -> str:
@@ -20,7 +34,15 @@ def run_label(runs: xr.Dataset, position: int) -> str:
 
 
 def leaf_name(path: str) -> str:
-    """The last part of a dotted path, in words."""
+    """The last part of a dotted path, in words.
+
+    Args:
+        path: of a field, such as `optimizer.weight_decay`.
+
+    Example:
+        >>> leaf_name("optimizer.weight_decay")
+        'weight decay'
+    """
     return path.rpartition(".")[2].replace("_", " ")
 
 

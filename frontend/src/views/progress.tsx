@@ -1,0 +1,63 @@
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { type Look, Note } from "../picture.tsx";
+import type { State } from "../state.ts";
+import type { Progress } from "../sweep.ts";
+import { Lines } from "./lines.tsx";
+
+interface Props {
+	progress: Progress | undefined;
+	state: State;
+	look: Look;
+	pick: (step: number) => void;
+}
+
+/** How few frequencies there are, and what the logits are worth with the key ones alone or without. */
+export function ProgressMeasures({ progress, state, look, pick }: Props): JSX.Element {
+	const gini = useMemo(
+		() => [{ name: "Gini", color: look.frequencies[0]!, values: progress?.gini.data ?? [] }],
+		[progress, look],
+	);
+	const losses = useMemo(
+		() =>
+			(["restricted", "excluded"] as const).flatMap((name, i) => {
+				const values = progress?.[name]?.data;
+				return values ? [{ name, color: look.frequencies[i + 1]!, values }] : [];
+			}),
+		[progress, look],
+	);
+	if (!progress) {
+		return (
+			<Note>
+				Gini coefficient, restricted and excluded loss were not computed for this page. Write it
+				with <code>flyroom export STORE page.html --explained 24</code>.
+			</Note>
+		);
+	}
+	const shared = { steps: progress.steps.data, step: state.step, scale: state.scale, look, pick };
+	return (
+		<>
+			<div class="pair">
+				<Lines name="gini" title="Gini of the frequencies" kind="share" series={gini} {...shared} />
+				{losses.length > 0 && (
+					<Lines
+						name="progress"
+						title="cross-entropy (nat)"
+						kind="log"
+						series={losses}
+						{...shared}
+					/>
+				)}
+			</div>
+			<p class="key">
+				Gini is 0% where all frequencies have the same amplitude in the input weights, and near 100%
+				where few have all.
+				{losses.length > 0 &&
+					` Restricted: the loss on all pairs if of the logits nothing but waves of a + b of the ` +
+						`frequencies ${progress.keys.join(", ")} were left. Excluded: the loss on training pairs ` +
+						`without these.`}
+			</p>
+			{progress.why && <Note>{progress.why}</Note>}
+		</>
+	);
+}
