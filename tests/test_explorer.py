@@ -137,9 +137,7 @@ def test_the_formula_of_the_page_gives_a_networks_own_logits(model: Any, encodin
     classes = task.signature.classes
     network: Any = model.init(task.signature, classes, key=jax.random.key(0))
     # Biases begin at zero, which would hide that one is left out.
-    network = jax.tree.map(
-        lambda x: x + 0.1 * jnp.sin(jnp.arange(x.size).reshape(x.shape)), network
-    )
+    network = jax.tree.map(lambda x: x + 0.1 * np.sin(np.arange(x.size).reshape(x.shape)), network)
     inputs = task.table()[0]
     tree = formula(network, inputs.shape[1])
     check(tree, network, inputs)
@@ -162,6 +160,45 @@ def test_what_the_page_cannot_compute_it_says(model: Any, why: str):
     network = model.init(task.signature, 7, key=jax.random.key(0))
     with pytest.raises(NoFormula, match=why):
         formula(network, 2)
+
+
+def test_the_ideal_construction_of_the_last_network_is_carried(runs: xr.Dataset):
+    kept = unpack(fr.explorer.bundle(runs))["runs"][1]["kept"]
+    network, task = fr.network(runs, 1), fr.tasks.ModularArithmetic(p=7)
+    ideal = fr.mechanisms.idealise(fr.explain(network, task))
+    found = kept["forward"]["ideal"]
+    np.testing.assert_allclose(found["tables"][0], ideal.first, atol=1e-6)
+    np.testing.assert_allclose(found["bias"][0], ideal.biases[0], atol=1e-6)
+    np.testing.assert_allclose(found["layers"][0]["weights"][0], ideal.weights[0], atol=1e-6)
+    doubling = [fr.measures.phase_doubling(fr.network(runs, 1, step)) for step in kept["steps"]]
+    np.testing.assert_allclose(kept["doubling"], doubling, rtol=1e-6)
+    circles = fr.measures.embedding_circles(np.asarray(kept["w_in"][-1, 0]))
+    np.testing.assert_allclose(kept["roundness"][-1], circles.roundness, rtol=1e-6)
+
+
+def test_a_transformer_is_told_by_its_embedding_and_by_what_its_neurons_do(tmp_path: Path):
+    task = fr.tasks.ModularArithmetic(p=7, encoding="equals")
+    model = fr.models.Transformer(width=8, heads=2, neurons=12)
+    runs = trained(tmp_path, modular(task=task, model=model, keep=SCHEDULE))
+    kept = unpack(fr.explorer.bundle(runs))["runs"][0]["kept"]
+    network: Any = fr.network(runs, 0)
+    np.testing.assert_array_equal(kept["w_in"][-1, 0], network.embed[:7])
+    out = network.blocks[0].out @ network.unembed
+    np.testing.assert_allclose(kept["w_out"][-1], out, rtol=1e-4, atol=1e-6)
+    network = jax.tree.map(jax.numpy.asarray, network)
+    each = jax.vmap(lambda x: network.activations(x)["hidden_0"][0])(task.table()[0])
+    found = fr.measures.activation_frequencies(np.asarray(each).reshape(7, 7, 12))
+    np.testing.assert_array_equal(kept["frequency"][-1], found.frequency)
+    assert sorted(kept["order"]) == list(range(12))
+
+
+def test_a_transformer_of_two_layers_is_looked_at_and_not_computed(tmp_path: Path):
+    model = fr.models.Transformer(width=8, heads=2, neurons=12, layers=2)
+    runs = trained(tmp_path, modular(model=model, keep=SCHEDULE))
+    kept = unpack(fr.explorer.bundle(runs))["runs"][0]["kept"]
+    assert "more than one layer" in kept["forward"]["why"]
+    assert kept["w_out"] is None
+    assert kept["w_in"].shape == (len(SCHEDULE.ages(40)), 1, 7, 8)
 
 
 def test_networks_without_tokens_are_shown_without_waves(tmp_path: Path):

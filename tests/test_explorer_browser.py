@@ -146,7 +146,7 @@ def test_every_view_draws_the_store(
             last = np.flatnonzero((group["run"][:] == 0) & (kept_at(group) == 600))[0]
             array: Any = group[name]
             if name.startswith("whole"):
-                array[(last, *spot)] = -array[(last, *spot)]
+                array[(last, *spot)] = array[(last, *spot)] / 2
             else:
                 array[spot] = array[spot] / 3 + 0.3
     visit(page, written(fr.open(other)), f"run=0&a={a}&b={b}")
