@@ -170,7 +170,8 @@ def test_the_ideal_construction_of_the_last_network_is_carried(runs: xr.Dataset)
     np.testing.assert_allclose(found["tables"][0], ideal.first, atol=1e-6)
     np.testing.assert_allclose(found["bias"][0], ideal.biases[0], atol=1e-6)
     np.testing.assert_allclose(found["layers"][0]["weights"][0], ideal.weights[0], atol=1e-6)
-    doubling = [fr.measures.phase_doubling(fr.network(runs, 1, step)) for step in kept["steps"]]
+    steps = kept["steps"].tolist()
+    doubling = [fr.measures.phase_doubling(fr.network(runs, 1, step)) for step in steps]
     np.testing.assert_allclose(kept["doubling"], doubling, rtol=1e-6)
     circles = fr.measures.embedding_circles(np.asarray(kept["w_in"][-1, 0]))
     np.testing.assert_allclose(kept["roundness"][-1], circles.roundness, rtol=1e-6)

@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from .. import measures, results
-from ..models import TransformerNetwork
+from ..models import FactoredNetwork, TransformerNetwork
 from ..results import Kept, StoreError
 from ..spec import SpecError
 from ._formula import NoFormula, formula, heard, residues
@@ -56,7 +56,7 @@ def networks_of(runs: xr.Dataset, room: int) -> dict[int, dict[str, Any]]:
         wanted = {step for steps in shown.values() for step in steps}
         for one in results.networks(runs.sel(run=list(shown)), wanted):
             if one.step in shown[one.run] and _finite(one.network):
-                found[one.run].append(one)
+                found[one.run].append(one._replace(network=_collapsed(one.network)))
     except (StoreError, SpecError) as error:
         return dict.fromkeys(told, none(f"The weights cannot be read here: {error}"))
     for one in last:
@@ -75,6 +75,16 @@ def _is_shown(network: Any) -> bool:
 
 def _finite(network: Any) -> bool:
     return all(np.isfinite(weights).all() for weights in jax.tree.leaves(network))
+
+
+def _collapsed(network: Any) -> Any:
+    """The same network, whose factors, if it has any, are multiplied once for all looks."""
+    if not isinstance(network, FactoredNetwork):
+        return network
+    w_in, w_out = (jnp.asarray(matrix) for matrix in network.collapsed())
+    return FactoredNetwork(
+        *(None,) * 4, whole_in=w_in, whole_out=w_out, activation=network.activation
+    )
 
 
 def _size(network: Any) -> Size:

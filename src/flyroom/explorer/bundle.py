@@ -20,10 +20,10 @@ def bundle(
     """Everything that the explorer shows of some runs, as one row of bytes.
 
     The curves of all runs, and of the networks that were kept the matrices by which the page shows
-    and computes them, multiplied as far as they can be, in float32. If they take more than `limit` bytes, networks
-    are left out: of every run as many, evenly, but never its first or last; and if that is not
-    enough, those of the last runs. Where room is left, there is what runs began with, to be trained
-    again. What was left out is said in the page.
+    and computes them, multiplied as far as they can be, in float32. If they take more than `limit`
+    bytes, networks are left out: of every run as many, evenly, but never its first or last; and if
+    that is not enough, those of the last runs. Where room is left, there is what runs began with,
+    to be trained again. What was left out is said in the page.
 
     Args:
         runs: results, as from `fr.train` or `fr.open`; of the runs that are left in it.
