@@ -91,8 +91,8 @@ function useKeys(move: (to: number) => void, index: number, last: number) {
 		const press = (event: KeyboardEvent) => {
 			const target = event.target as HTMLElement;
 			const ours = target === document.body || target.closest(".flyroom");
-			if (!ours || target.matches("select") || event.ctrlKey || event.metaKey || event.altKey)
-				return;
+			const typed = target.matches("select, textarea, input:not([type=range])");
+			if (!ours || typed || event.ctrlKey || event.metaKey || event.altKey) return;
 			const { move, index, last } = now.current;
 			const to: Record<string, number> = { ArrowLeft: index - 1, ArrowRight: index + 1 };
 			if (target.matches("input")) {

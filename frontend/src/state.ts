@@ -49,7 +49,8 @@ export function parseState(fragment: string, start: State = START): State {
 
 /** The fragment that describes a state. */
 export function formatState(state: State): string {
-	const parts = [`run=${state.run}`, `step=${state.step}`];
+	const parts = [`run=${state.run}`];
+	if (state.step !== START.step) parts.push(`step=${state.step}`); // the last there is, ever
 	if (state.page !== "run") parts.push(`page=${state.page}`);
 	if (state.scale !== "log") parts.push(`scale=${state.scale}`);
 	if (state.mode !== "without") parts.push(`mode=${state.mode}`);

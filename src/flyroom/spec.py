@@ -363,7 +363,8 @@ def from_dict(data: Any, room: str | None = None) -> Any:
     if isinstance(data, str) and (":" in data or room is not None):
         found = resolve(data, room)
         # The bare name of a noun stands for it with all its defaults.
-        return found() if isinstance(found, type) and issubclass(found, Spec) else found
+        noun = isinstance(found, type) and issubclass(found, Spec)
+        return from_dict({"class": data}, room) if noun else found
     return data
 
 
