@@ -89,7 +89,7 @@ function useKeys(move: (to: number) => void, index: number, last: number) {
 	now.current = { move, index, last };
 	useEffect(() => {
 		const press = (event: KeyboardEvent) => {
-			const target = event.target as HTMLElement;
+			const target = event.composedPath()[0] as HTMLElement; // a notebook may hide the inside
 			const ours = target === document.body || target.closest(".flyroom");
 			const typed = target.matches("select, textarea, input:not([type=range])");
 			if (!ours || typed || event.ctrlKey || event.metaKey || event.altKey) return;

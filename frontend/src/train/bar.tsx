@@ -34,7 +34,7 @@ export function TrainingBar({ model, news }: { model: Model; news: News }): JSX.
 	return (
 		<section class="training" aria-label="Training" data-training={state}>
 			<p role="status">
-				<span class={`lamp ${state}`} aria-hidden="true" />
+				<span class="lamp" aria-hidden="true" />
 				<strong>{news.store}</strong> <span>{WORDS[state]}</span>
 				{(state === "training" || state === "stopping") && news.said && (
 					<span class="said"> · {news.said}</span>

@@ -13,7 +13,6 @@ export interface Answers {
 
 interface Field {
 	path: string;
-	name: string;
 	kind: "shape" | "leaf" | "host";
 	value: string;
 	options: string[] | null;
@@ -89,17 +88,19 @@ export function TrainingForm({ model, news, answers, setAnswers }: Props): JSX.E
 				</fieldset>
 				<Axes {...{ answers, setAnswers }} paths={form.fields.map(({ path }) => path)} />
 			</div>
-			<pre class="command" aria-label="The same in the shell">
-				flyroom train {form.command.map(quoted).join(" ")}
-			</pre>
-			{told && (
-				<p class="note" role="alert">
-					{told}
-				</p>
-			)}
-			<button type="submit" class="go" disabled={wrong !== ""}>
-				start {whole(form.runs)} {form.runs === 1 ? "run" : "runs"}
-			</button>
+			<footer>
+				<pre class="command" aria-label="The same in the shell">
+					flyroom train {[...form.command, "--store", news.store].map(quoted).join(" ")}
+				</pre>
+				{told && (
+					<p class="note" role="alert">
+						{told}
+					</p>
+				)}
+				<button type="submit" class="go" disabled={wrong !== ""}>
+					start {whole(form.runs)} {form.runs === 1 ? "run" : "runs"}
+				</button>
+			</footer>
 		</form>
 	);
 }
@@ -150,7 +151,7 @@ function Noun({ noun, fields, ...shared }: Shared & { noun: string; fields: Fiel
 			<Fields fields={fields.filter(({ path }) => path === noun)} {...shared} />
 			{own.length > 0 && (
 				<details open={some || noun === "task"}>
-					<summary>{own.length} fields</summary>
+					<summary>{own.length === 1 ? "its field" : `its ${own.length} fields`}</summary>
 					<Fields fields={own} {...shared} />
 				</details>
 			)}
@@ -176,13 +177,15 @@ interface OneProps {
 
 /** Emptied, a field is as the recipe has it. */
 function OneField({ field, given, put }: OneProps) {
-	const { path, name, value, options, words, bounds } = field;
+	const { path, value, options, words, bounds } = field;
 	const put_ = (event: Event) => put(path, (event.currentTarget as HTMLInputElement).value.trim());
 	const shared = { name: path, "data-changed": given !== undefined, onChange: put_ };
-	const deep = path.split(".").length > 2;
+	const [first, ...inner] = path.split(".");
+	const label = NOUNS.includes(first!) && inner.length ? inner : [first!, ...inner];
+	const [short] = words.split(/[.;] /); // the rest is in its tooltip
 	return (
 		<label class="field">
-			<span>{deep ? path.split(".").slice(1).join(" · ").replaceAll("_", " ") : name}</span>
+			<span>{label.join(" · ").replaceAll("_", " ")}</span>
 			{options ? (
 				<select {...shared} value={given ?? value}>
 					{options.map((one) => (
@@ -192,7 +195,7 @@ function OneField({ field, given, put }: OneProps) {
 			) : (
 				<input {...shared} value={given ?? value} autocomplete="off" spellcheck={false} />
 			)}
-			<small>{[words, bounds && `Allowed: ${bounds}.`].filter(Boolean).join(" ")}</small>
+			<small title={words}>{[short, bounds && `(${bounds})`].filter(Boolean).join(" ")}</small>
 		</label>
 	);
 }

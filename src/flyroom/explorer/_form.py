@@ -128,7 +128,6 @@ def _fields(node: Spec, above: str) -> Iterator[dict[str, Any]]:
         words = " ".join(told.get(field.name, "").split())
         described = {
             "path": path,
-            "name": field.name.replace("_", " "),
             "kind": field.metadata.get("kind", "leaf"),
             "words": "" if "\\(" in words else words.replace("`", ""),
             "bounds": _bounds(field),

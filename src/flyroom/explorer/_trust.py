@@ -80,10 +80,12 @@ def check_sizes(store: Path, files: Files) -> None:
         _within(path, size, DESCRIPTION)
         described = _described(path)
         if described.get("node_type") == "array":
-            whole = _check_array(path, described)
+            whole, one = _check_array(path, described)
             if path.is_relative_to(store / "runs"):
                 total += whole
-                _within(store / "runs", total, CURVES)
+                _within(path, total, CURVES)
+            else:
+                _within(path, one * ROWS, PIECE)
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -98,8 +100,8 @@ def _described(path: Path) -> dict[str, Any]:
     return found
 
 
-def _check_array(path: Path, described: dict[str, Any]) -> int:
-    """How many bytes an array has, of which no piece that is read is too large."""
+def _check_array(path: Path, described: dict[str, Any]) -> tuple[int, int]:
+    """How many bytes an array has, and one row of it; no piece in which it lies is too large."""
     kind = described.get("data_type")
     if kind not in _BYTES:
         raise StoreError(f"{path}: got values of kind {kind!r}; allowed: {', '.join(_BYTES)}.")
@@ -112,8 +114,7 @@ def _check_array(path: Path, described: dict[str, Any]) -> int:
         raise StoreError(f"{path}: it is damaged ({error!r}).") from error
     for piece in pieces:
         _within(path, math.prod(piece) * _BYTES[kind], PIECE)
-    _within(path, math.prod(shape[1:]) * ROWS * _BYTES[kind], PIECE)
-    return math.prod(shape) * _BYTES[kind]
+    return math.prod(shape) * _BYTES[kind], math.prod(shape[1:]) * _BYTES[kind]
 
 
 def _lengths(value: Any) -> list[int]:
