@@ -104,9 +104,9 @@ def check(owner: str, field: dataclasses.Field, value: Any) -> None:
     if not all(isinstance(v, (int, float, np.ndarray, np.generic)) for v in numbers):
         return
     values = np.asarray(value)
-    if values.dtype.kind not in "iuf":
+    if values.dtype.kind not in "iufO":  # whole numbers of any length are objects
         return
-    wrong = np.isnan(values)
+    wrong = values != values
     for name, limit in limits.items():
         wrong = wrong | _BOUNDS[name][0](values, limit)
     if np.any(wrong):

@@ -178,8 +178,11 @@ interface OneProps {
 /** Emptied, a field is as the recipe has it. */
 function OneField({ field, given, put }: OneProps) {
 	const { path, value, options, words, bounds } = field;
-	const put_ = (event: Event) => put(path, (event.currentTarget as HTMLInputElement).value.trim());
-	const shared = { name: path, "data-changed": given !== undefined, onChange: put_ };
+	const shown = given ?? value;
+	const [text, setText] = useState(shown); // what is being typed outlives an answer of the server
+	useEffect(() => setText(shown), [shown]);
+	const give = (event: Event) => put(path, (event.currentTarget as HTMLInputElement).value.trim());
+	const shared = { name: path, "data-changed": given !== undefined, onChange: give };
 	const [first, ...inner] = path.split(".");
 	const label = NOUNS.includes(first!) && inner.length ? inner : [first!, ...inner];
 	const [short] = words.split(/[.;] /); // the rest is in its tooltip
@@ -187,13 +190,19 @@ function OneField({ field, given, put }: OneProps) {
 		<label class="field">
 			<span>{label.join(" · ").replaceAll("_", " ")}</span>
 			{options ? (
-				<select {...shared} value={given ?? value}>
+				<select {...shared} value={shown}>
 					{options.map((one) => (
 						<option key={one}>{one}</option>
 					))}
 				</select>
 			) : (
-				<input {...shared} value={given ?? value} autocomplete="off" spellcheck={false} />
+				<input
+					{...shared}
+					value={text}
+					onInput={(event) => setText(event.currentTarget.value)}
+					autocomplete="off"
+					spellcheck={false}
+				/>
 			)}
 			<small title={words}>{[short, bounds && `(${bounds})`].filter(Boolean).join(" ")}</small>
 		</label>

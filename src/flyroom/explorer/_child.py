@@ -49,9 +49,7 @@ class Training:
         """
         if self.state(0) == "absent":
             raise StoreError(f"{self.store}: there is no store there to go on with.")
-        self._run(
-            ["resume", str(self.store), *([] if steps is None else ["--steps", str(steps)])]
-        )
+        self._run(["resume", str(self.store), *([] if steps is None else ["--steps", str(steps)])])
 
     def stop(self) -> None:
         """Does what Ctrl-C does: everything is kept, and can be gone on with.
@@ -61,7 +59,9 @@ class Training:
         """
         with self._lock:
             if not self._alive:
-                raise StoreError(f"{self.store}: no training was started here that could be stopped.")
+                raise StoreError(
+                    f"{self.store}: no training was started here that could be stopped."
+                )
             if not self._stopping:
                 self._stopping = True
                 self._signal(signal.SIGINT)

@@ -42,7 +42,10 @@ class Answers(NamedTuple):
         tables = [data["set"], data["over"]]
         if not all(isinstance(table, dict) for table in tables):
             raise SpecError(f"form: allowed: {asked}.")
-        texts = [data["recipe"], *(text for table in tables for one in table.items() for text in one)]
+        texts = [
+            data["recipe"],
+            *(text for table in tables for one in table.items() for text in one),
+        ]
         if not all(isinstance(text, str) and len(text) <= LONGEST for text in texts):
             raise SpecError(f"form: allowed: {asked}, none longer than {LONGEST} letters.")
         for text in (text for table in tables for text in table.values()):

@@ -136,6 +136,4 @@ def _check_checkpoint(path: Path) -> None:
 
 def _within(path: Path, size: int, limit: int) -> None:
     if size > limit:
-        raise StoreError(
-            f"{path}: it would take {size:,} bytes to read; allowed: {limit:,} bytes."
-        )
+        raise StoreError(f"{path}: it would take {size:,} bytes to read; allowed: {limit:,} bytes.")

@@ -8,6 +8,7 @@ import secrets
 import socket
 import sys
 import threading
+import traceback
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -220,7 +221,15 @@ class Explorer:
                 for name in ("form", "start", "resume", "stop")
             ),
         ]
-        return Guard(Starlette(routes=routes, lifespan=self.running), token, host)
+        handlers = {Exception: failed}
+        app = Starlette(routes=routes, lifespan=self.running, exception_handlers=handlers)
+        return Guard(app, token, host)
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """Says on standard error what no request should have done."""
+    traceback.print_exception(error)
+    return JSONResponse({"error": f"{request.url.path}: {type(error).__name__}: {error}"}, 500)
 
 
 def _yield_to_others() -> None:
@@ -278,7 +287,7 @@ def serve(
         webbrowser.open(link)
     config = uvicorn.Config(
         explorer.app(token, host),
-        log_level="error",
+        log_level="critical",  # below it, that connections are cut when it ends; `failed` says more
         access_log=False,
         ws="websockets-sansio",
         ws_max_size=1024,
