@@ -16,7 +16,7 @@ def explore(
     no_browser: bool = False,
     json: bool = False,
 ) -> None:
-    """Look at the runs of a store in a browser, while they train too, and train from there.
+    """Look at the runs of a store in a browser, while they train too, and train there.
 
     Parameters
     ----------

@@ -124,14 +124,15 @@ class Explorer:
         """The store as it is, read at most once for each of its versions."""
         del request
         async with self.building:
-            if self.built is None or self.built.version != self.news["version"]:
+            built = self.built
+            if built is None or built.version != self.news["version"]:
+                loop = asyncio.get_running_loop()
                 try:
-                    loop = asyncio.get_running_loop()
-                    self.built = await loop.run_in_executor(self.reader, self.watched.build)
+                    built = await loop.run_in_executor(self.reader, self.watched.build)
                 except StoreError as error:
                     return JSONResponse({"error": str(error)}, 503)
-        headers = {"x-version": self.built.version}
-        return Response(self.built.data, 200, headers, "application/octet-stream")
+                self.built = built
+        return Response(built.data, 200, {"x-version": built.version}, "application/octet-stream")
 
     async def live(self, socket: WebSocket) -> None:
         """Tells a page what is new. There is nothing that a page has to say here."""

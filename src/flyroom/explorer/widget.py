@@ -39,7 +39,7 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, runs: xr.Dataset, title: str | None, limit: int) -> None:
         self._title, self._limit = title, limit
         self._runs = runs.run.values.tolist()
-        self._store = runs.attrs.get("store")
+        self._store = str(runs.attrs.get("store", ""))
         first = self._runs[0] if self._runs else 0
         super().__init__(_esm=program(), bundle=self._read(runs), run=first)
 
