@@ -17,6 +17,7 @@ import pytest
 import flyroom as fr
 from flyroom import environment
 from flyroom.cli import VERBS, app
+from flyroom.results import journal
 
 TINY = ["--set", "task.p=11", "--set", "model.embed_width=8", "--steps", "6", "--quiet"]
 
@@ -179,6 +180,12 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         said = run.stderr.read()
     assert run.returncode == 130
     assert "Go on with: flyroom resume c.zarr" in " ".join(said.split())
+    # Everything that was written before it ended counts.
+    for folder in journal.folders(Path("c.journal")):
+        checkpoint = journal.read_checkpoint(folder)
+        assert checkpoint is not None
+        for name, rows in checkpoint[0]["rows"].items():
+            assert len(journal.read_table(folder / name)) == rows
     half = fr.open("c.zarr")
     assert 0 < int(half.last_step.max()) < 400_000
     runs = fr.resume("c.zarr", machine=fr.Machine(progress=False))

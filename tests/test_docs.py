@@ -281,9 +281,9 @@ def run_shell(text: str) -> None:
 
 
 def too_long(words: list[str]) -> bool:
-    """Whether a command is read and not run, because it asks for many steps or studies."""
+    """Whether a command is read and not run: it asks for many steps or studies, or never ends."""
     steps = int(words[words.index("--steps") + 1]) if "--steps" in words else 0
-    return steps > 1000 or words[0] == "study"
+    return steps > 1000 or words[0] in ("study", "explore") or "--live" in words
 
 
 def smaller(words: list[str]) -> list[str]:

@@ -105,7 +105,7 @@ def step(page: Page) -> int:
 
 def linked(page: Page, part: str) -> None:
     """Waits for the page's link to say so."""
-    page.wait_for_url(lambda url: part in url.split("#")[1])
+    page.wait_for_url(lambda url: part in url.partition("#")[2])
 
 
 def outcome(page: Page, name: str = "taken apart") -> tuple[float, float]:

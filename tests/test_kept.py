@@ -1,11 +1,14 @@
 """Networks of a store, all in turn, are those that it gives one at a time."""
 
+import shutil
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
 
 import flyroom as fr
-from flyroom.results import networks
+from flyroom.results import journal_path, kept_steps, networks, reopen
 
 TASK = fr.tasks.ModularArithmetic(p=7, train_fraction=0.5)
 
@@ -33,3 +36,14 @@ def test_each_is_the_one_that_is_asked_for(runs, steps):
 def test_all_of_a_store_are_given_once(runs):
     found = [(run, step) for run, step, _ in networks(runs.attrs["store"], (0, 3, 6))]
     assert len(found) == len(set(found)) == 3 * 70
+
+
+def test_what_a_killed_worker_wrote_again_is_given_once(runs, tmp_path: Path):
+    store = shutil.copytree(runs.attrs["store"], tmp_path / "x.zarr")
+    notes = journal_path(store)
+    notes.mkdir()
+    reopen(store, notes)
+    shutil.copytree(notes / "session-000-00", notes / "session-001-00")
+    found = [(run, step) for run, step, _ in networks(store, (0, 3, 6))]
+    assert len(found) == len(set(found)) == 3 * 70
+    assert kept_steps(store) == kept_steps(runs)

@@ -21,6 +21,8 @@ TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 NAMES = {path: str(path.relative_to(PACKAGE)) for path in SOURCES}
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
+# The files that import an extra, and which; nothing that is loaded with flyroom imports them.
+OPTIONAL = {"explorer/server.py": "explorer", "explorer/widget.py": "explorer"}
 
 
 # What configuration mentions exists.
@@ -205,20 +207,35 @@ def test_imports_are_declared():
     base = modules_of({distribution(line) for line in CONFIG["project"]["dependencies"]})
     known = base | {"flyroom"} | sys.stdlib_module_names
     undeclared = {NAMES[path]: set(imported(tree)) - known for path, tree in TREES.items()}
+    for name, extra in OPTIONAL.items():
+        undeclared[name] -= modules_of({distribution(line) for line in extras()[extra]})
     assert {name: modules for name, modules in undeclared.items() if modules} == {}
 
 
 def test_importing_flyroom_imports_no_extra():
     base = {distribution(line) for line in CONFIG["project"]["dependencies"]}
-    extra = {distribution(line) for lines in extras().values() for line in lines} - base
+    extra = {distribution(line) for lines in extras().values() for line in lines}
+    extra -= base | {"flyroom"}
     modules = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for path in SOURCES
-        if path.name not in ("__init__.py", "__main__.py")
+        if path.name not in ("__init__.py", "__main__.py") and NAMES[path] not in OPTIONAL
     ]
     loaded = loaded_by(f"import {', '.join(['flyroom', *modules])}")
     assert "jax" in loaded
     assert loaded & (modules_of(extra) | {"torch", "ray"}) == set()
+
+
+@pytest.mark.parametrize("module", ["anywidget", "starlette", "uvicorn"])
+def test_an_extra_that_is_not_installed_is_named(module: str):
+    name = "widget" if module == "anywidget" else "server"
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        f"try: import flyroom.explorer.{name}\n"
+        "except ImportError as error: assert \"pip install 'flyroom[explorer]'\" in str(error)\n"
+        "else: raise AssertionError"
+    )
+    assert "jax" in loaded_by(code)
 
 
 def test_help_does_not_wait_for_jax():

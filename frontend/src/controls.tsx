@@ -89,11 +89,10 @@ function useKeys(move: (to: number) => void, index: number, last: number) {
 	now.current = { move, index, last };
 	useEffect(() => {
 		const press = (event: KeyboardEvent) => {
-			const target = event.target as HTMLElement;
+			const target = event.composedPath()[0] as HTMLElement; // a notebook may hide the inside
 			const ours = target === document.body || target.closest(".flyroom");
-			// Other fields have arrows of their own.
-			const other = target.matches("select, input:not(.controls input)");
-			if (!ours || other || event.ctrlKey || event.metaKey || event.altKey) return;
+			const typed = target.matches("select, textarea, input:not([type=range])");
+			if (!ours || typed || event.ctrlKey || event.metaKey || event.altKey) return;
 			const { move, index, last } = now.current;
 			const to: Record<string, number> = { ArrowLeft: index - 1, ArrowRight: index + 1 };
 			if (target.matches("input")) {

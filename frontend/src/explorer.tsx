@@ -1,17 +1,19 @@
-// The explorer: one module, whose hosts are a page that carries its own data, and anywidget.
+// The explorer: one module, whose hosts are a page that carries its own data, a server, and anywidget.
 
 import { render as renderInto } from "preact";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type Bundle, parseBundle } from "./bundle.ts";
-import { fromBase64, type Model, pageModel } from "./host.ts";
+import type { Bundle } from "./bundle.ts";
+import { fromBase64, type Model, pageModel, serverModel } from "./host.ts";
+import liveCss from "./live/live.css";
+import { Live } from "./live/live.tsx";
 import { ByHand } from "./pages/hand.tsx";
 import { OneRun } from "./pages/one.tsx";
 import { Story } from "./pages/story.tsx";
 import { TrainHere } from "./pages/train.tsx";
 import { AllRuns } from "./pages/runs.tsx";
 import type { Shown } from "./pages/shown.ts";
-import { type Look, Note } from "./picture.tsx";
+import type { Look } from "./picture.tsx";
 import { formatState, type PageName, parseState, START, type State } from "./state.ts";
 import css from "./style.css";
 import sweepCss from "./sweep.css";
@@ -88,38 +90,17 @@ function useLook(bundle: Bundle): Look {
 	}, [bundle, dark]);
 }
 
-function declarations(colors: Record<string, string>): string {
-	return Object.entries(colors)
-		.map(([name, color]) => `--${name}:${color}`)
-		.join(";");
-}
-
 /** Draws the explorer of `model` into `el`, and gives what takes it away again. */
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 	el.classList.add("flyroom");
-	const style = document.createElement("style");
-	style.textContent = css + sweepCss;
-	document.head.append(style);
 	el.replaceChildren();
-	try {
-		const { buffer, byteOffset, byteLength } = model.get("bundle");
-		const bundle = parseBundle(buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer);
-		const [light, dark] = bundle.colors.map(declarations);
-		style.textContent += `.flyroom{${light}}@media (prefers-color-scheme: dark){.flyroom{${dark}}}`;
-		const empty = <Note>There is no run in this page. Export a store that has some.</Note>;
-		renderInto(bundle.runs.length ? <Explorer model={model} bundle={bundle} /> : empty, el);
-	} catch (error) {
-		renderInto(
-			<p class="note" role="alert">
-				{(error as Error).message}
-			</p>,
-			el,
-		);
-	}
-	return () => {
-		renderInto(null, el);
-		style.remove();
-	};
+	renderInto(
+		<Live model={model} css={css + sweepCss + liveCss}>
+			{(bundle) => <Explorer model={model} bundle={bundle} />}
+		</Live>,
+		el,
+	);
+	return () => renderInto(null, el);
 }
 
 export default { render };
@@ -128,3 +109,4 @@ const carried = document.getElementById("flyroom-bundle");
 const place = document.getElementById("flyroom");
 if (carried && place)
 	render({ model: pageModel(fromBase64(carried.textContent ?? "")), el: place });
+else if (place?.dataset.server) render({ model: serverModel(place.dataset.server), el: place });

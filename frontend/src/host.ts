@@ -1,10 +1,24 @@
-// The model interface of anywidget over plain data, for a page with no kernel behind it.
+// The model interface of anywidget for pages with no kernel behind them: one that carries its data,
+// and one that a server feeds.
+
+import { useEffect, useState } from "preact/hooks";
 
 const PAUSE = 400; // milliseconds: browsers refuse to change a link a hundred times in half a minute
+const AGAIN = 2000; // milliseconds until a server that has gone is asked again
 
 export interface Values {
 	bundle: DataView;
 	state: string;
+	news?: News | undefined; // of a server
+}
+
+/** What a server tells of its store and of the training in it. */
+export interface News {
+	store: string;
+	version: string; // empty while there is no store
+	state: "absent" | "training" | "stopping" | "unfinished" | "elsewhere" | "finished" | "gone";
+	said: string;
+	error: string;
 }
 
 export interface Model {
@@ -13,6 +27,8 @@ export interface Model {
 	on(event: string, handler: () => void): void;
 	off(event: string, handler: () => void): void;
 	save_changes(): void;
+	/** Asks a server for something; where there is none, there is no such method. */
+	post?(name: "form" | "start" | "resume" | "stop", body: unknown): Promise<unknown>;
 }
 
 /** A model whose state is the fragment of the page's link. */
@@ -43,6 +59,61 @@ export function pageModel(bundle: DataView): Model {
 			}, PAUSE);
 		},
 	};
+}
+
+/** The same, for a page of a server that tells news, and from which newer bundles are fetched. */
+export function serverModel(store: string): Model {
+	const model = pageModel(new DataView(new ArrayBuffer(0)));
+	const token = new URLSearchParams(location.search).get("token") ?? "";
+	const headers = { Authorization: `Bearer ${token}` };
+	const none: News = { store, version: "", state: "gone", said: "", error: "" };
+	let [shown, fetching] = ["", false];
+	const fresh = async () => {
+		const wanted = model.get("news")?.version;
+		if (fetching || !wanted || wanted === shown) return;
+		fetching = true;
+		try {
+			const answer = await fetch("bundle", { headers });
+			if (!answer.ok) throw new Error((await answer.json()).error);
+			shown = wanted;
+			model.set("bundle", new DataView(await answer.arrayBuffer()));
+		} catch (error) {
+			const news = model.get("news") ?? none;
+			model.set("news", { ...news, error: news.error || (error as Error).message });
+		}
+		fetching = false;
+	};
+	const listen = () => {
+		const socket = new WebSocket(`live?token=${encodeURIComponent(token)}`);
+		socket.onmessage = ({ data }) => {
+			model.set("news", JSON.parse(data));
+			void fresh().then(fresh); // once more, for what has come while it was fetched
+		};
+		socket.onclose = () => {
+			model.set("news", { ...(model.get("news") ?? none), state: "gone" });
+			setTimeout(listen, AGAIN);
+		};
+	};
+	listen();
+	const post = async (name: string, body: unknown) => {
+		const answer = await fetch(name, { method: "POST", headers, body: JSON.stringify(body) });
+		const told = await answer.json();
+		if (!answer.ok) throw new Error(told.error);
+		return told;
+	};
+	return { ...model, post };
+}
+
+/** A value of the model as it is now. */
+export function useValue<K extends keyof Values>(model: Model, name: K): Values[K] {
+	const [value, setValue] = useState(() => model.get(name));
+	useEffect(() => {
+		const changed = () => setValue(() => model.get(name));
+		changed(); // it may have changed before anybody listened
+		model.on(`change:${name}`, changed);
+		return () => model.off(`change:${name}`, changed);
+	}, [model, name]);
+	return value;
 }
 
 /** The bytes of base64. */

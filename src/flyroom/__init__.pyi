@@ -17,6 +17,7 @@ from . import (
     testing as testing,
     training as training,
 )
+from .explorer.widget import explore as explore
 from .mechanisms import explain as explain
 from .results import (
     JournalError as JournalError,

@@ -104,9 +104,9 @@ def check(owner: str, field: dataclasses.Field, value: Any) -> None:
     if not all(isinstance(v, (int, float, np.ndarray, np.generic)) for v in numbers):
         return
     values = np.asarray(value)
-    if values.dtype.kind not in "iuf":
+    if values.dtype.kind not in "iufO":  # whole numbers of any length are objects
         return
-    wrong = np.isnan(values)
+    wrong = values != values
     for name, limit in limits.items():
         wrong = wrong | _BOUNDS[name][0](values, limit)
     if np.any(wrong):
@@ -363,7 +363,8 @@ def from_dict(data: Any, room: str | None = None) -> Any:
     if isinstance(data, str) and (":" in data or room is not None):
         found = resolve(data, room)
         # The bare name of a noun stands for it with all its defaults.
-        return found() if isinstance(found, type) and issubclass(found, Spec) else found
+        noun = isinstance(found, type) and issubclass(found, Spec)
+        return from_dict({"class": data}, room) if noun else found
     return data
 
 

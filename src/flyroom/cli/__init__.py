@@ -20,6 +20,7 @@ VERBS = {
     "recipes": "List the published set-ups that can be trained by name.",
     "study": "Hold published claims against runs of your own, and report what came of it.",
     "explain": "Say which algorithm a network runs, and what breaks without it.",
+    "explore": "Look at the runs of a store in a browser, while they train too, and train there.",
     "export": "Write one HTML file in which the runs of a store are looked at and taken apart.",
     "demo": "Train networks on addition mod 67 until they grok, and report what happened.",
 }

@@ -8,15 +8,14 @@ def recipes(*, names: bool = False, json: bool = False) -> None:
     json
         Print one line of JSON instead.
     """
-    import inspect
     from json import dumps
 
     from rich.console import Console
     from rich.table import Table
 
-    from . import sources
+    from ..recipes.names import by_name, first_line
 
-    lines = {n: str(inspect.getdoc(f)).split("\n")[0] for n, f in sources.all_recipes().items()}
+    lines = {name: first_line(make) for name, make in by_name().items()}
     if json:
         print(dumps(lines))
     elif names:

@@ -1,21 +1,14 @@
 """Where an experiment comes from: a recipe's name, a TOML file, or a store."""
 
-import inspect
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import recipes, spec
+from .. import spec
+from ..recipes.names import by_name
 from ..results import experiment_of, open as open_store
 from ..spec import SpecError
 from ..training import Experiment
-
-
-def all_recipes() -> dict[str, Callable[[], Experiment]]:
-    """Every recipe by the name that the shell uses."""
-    public = inspect.getmembers(recipes, inspect.isfunction)
-    return {name.replace("_", "-"): make for name, make in public}
 
 
 def load(name: str) -> tuple[Experiment, dict[str, list[Any]]]:
@@ -27,7 +20,7 @@ def load(name: str) -> tuple[Experiment, dict[str, list[Any]]]:
     Raises:
         SpecError: there is no such recipe or file; the message lists the recipes.
     """
-    known = all_recipes()
+    known = by_name()
     if name.replace("_", "-") in known:
         return known[name.replace("_", "-")](), {}
     path = Path(name)

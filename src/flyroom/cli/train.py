@@ -21,6 +21,8 @@ def train(
     devices: Count = None,
     slots: Count = None,
     precision: str | None = None,
+    live: bool = False,
+    no_browser: bool = False,
     quiet: bool = False,
     json: bool = False,
 ) -> None:
@@ -45,6 +47,10 @@ def train(
         How many networks stand side by side on each device.
     precision
         float32 or float64.
+    live
+        Watch it in the explorer, which stays until it is interrupted.
+    no_browser
+        Print the explorer's link, and do not open it.
     quiet
         Show no progress.
     json
@@ -52,7 +58,9 @@ def train(
     """
     environment.configure(devices)
     from .. import spec, sweeps
-    from . import output, sources, values
+    from ..sweeps import values
+    from . import output, sources
+    from .explore import serve
 
     with output.errors(json):
         experiment, axes = sources.load(name)
@@ -67,7 +75,21 @@ def train(
         for path, text in values.assignments(over or [], "--over").items():
             axes[path] = values.values(experiment, path, text)
         target = store or Path("runs") / f"{Path(name).stem.replace('_', '-')}.zarr"
+        if live:
+            sweeps.plan(experiment, axes)  # what is wrong is said before a browser opens
+            words = [name, *_words(over=over, set=set, steps=steps, devices=devices, slots=slots)]
+            words += [*_words(precision=precision), *["--quiet"] * quiet, *["--json"] * json]
+            return serve(target, words=words, browser=not no_browser, json=json)
         machine = sweeps.Machine(devices=devices, slots=slots, progress=not quiet)
         began = time.monotonic()
         runs = sweeps.train(experiment, axes, store=target, machine=machine)
         output.trained(runs, time.monotonic() - began, int(runs["last_step"].sum()), json)
+
+
+def _words(**options: object) -> list[str]:
+    """Options as they were typed."""
+    told: list[str] = []
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            told += [] if one is None else [f"--{name}", str(one)]
+    return told

@@ -8,8 +8,8 @@ import xarray as xr
 
 from .bundle import bundle
 
-_ROOM = files(__name__.rpartition(".")[0])
-_PROGRAM = _ROOM / "static" / "explorer.js"
+ROOM = files(__name__.rpartition(".")[0])
+_PROGRAM = ROOM / "static" / "explorer.js"
 
 
 class PageError(RuntimeError):
@@ -45,16 +45,10 @@ def write_page(
         >>> import flyroom as fr
         >>> fr.explorer.write_page(runs, "page.html", title="Addition mod 67")  # doctest: +SKIP
     """
-    if not _PROGRAM.is_file():
-        raise PageError(
-            "The explorer was not built when flyroom was installed: packages of its front end "
-            "could not be had from npm then. Install flyroom again where they can be, with "
-            "`pip install --force-reinstall --no-deps` and what you installed it from."
-        )
     title = title or Path(str(runs.attrs.get("store", "flyroom runs"))).stem
-    text = Template((_ROOM / "page.html").read_text(encoding="utf-8")).substitute(
+    text = Template((ROOM / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
-        program=_PROGRAM.read_text(encoding="utf-8"),
+        program=program(),
         bundle=base64.b64encode(
             bundle(runs, title=title, limit=limit, explained=explained)
         ).decode(),
@@ -62,3 +56,18 @@ def write_page(
     path = Path(path)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def program() -> str:
+    """The program of the explorer's pages.
+
+    Raises:
+        PageError: it was not built when flyroom was installed.
+    """
+    if not _PROGRAM.is_file():
+        raise PageError(
+            "The explorer was not built when flyroom was installed: packages of its front end "
+            "could not be had from npm then. Install flyroom again where they can be, with "
+            "`pip install --force-reinstall --no-deps` and what you installed it from."
+        )
+    return _PROGRAM.read_text(encoding="utf-8")

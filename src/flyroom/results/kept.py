@@ -85,11 +85,14 @@ def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None
     for table in tables:
         for run, step in zip(table.runs.tolist(), table.steps.tolist(), strict=True):
             last[run] = max(step, last.get(run, step))
+    seen: set[tuple[int, int]] = set()  # a killed worker's rows are written again
     for table in tables:
         template = None
         for member, key in enumerate(zip(table.runs.tolist(), table.steps.tolist(), strict=True)):
             run, step = key
-            if run in wanted and (step == last[run] if steps is None else step in steps):
+            asked = step == last[run] if steps is None else step in steps
+            if run in wanted and asked and key not in seen:
+                seen.add(key)
                 template = _template(data, run) if template is None else template
                 yield Kept(run, step, _filled(template, table.row(member)))
 
@@ -111,7 +114,7 @@ def kept_steps(runs: xr.Dataset | str | Path) -> dict[int, list[int]]:
         for run, step in zip(table.runs.tolist(), table.steps.tolist(), strict=True):
             if run in steps:
                 steps[run].append(step)
-    return {run: sorted(found) for run, found in steps.items() if found}
+    return {run: sorted(set(found)) for run, found in steps.items() if found}
 
 
 def _template(data: xr.Dataset, run: int) -> AbstractNetwork:
@@ -131,7 +134,7 @@ def _tables(path: Path) -> Iterator[_Table]:
         for _, rows in journal.tables(notes, "weights", live=True):
             yield _Table(rows["run"], rows["step"], rows.__getitem__)
         return
-    groups: Any = zarr.open_group(path, mode="r").groups()
+    groups: Any = zarr.open_group(path, mode="r", zarr_format=3).groups()
     for name, group in groups:
         if name.startswith("weights-"):
             yield _Table(group["run"][:], group["step"][:], _in_blocks(group))

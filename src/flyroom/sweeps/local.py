@@ -244,10 +244,10 @@ def _watch(path: Path, workers: list[Worker], job: Job, progress: Progress) -> N
     with progress:
         for worker in workers:
             worker.start()
-        while any(worker.is_alive() for worker in workers):
+        while not all(worker.done.is_set() for worker in workers):
             try:
-                workers[0].join(0.1)
-                workers[-1].join(0.1)
+                workers[0].done.wait(0.1)
+                workers[-1].done.wait(0.1)
                 progress.tick()
             except KeyboardInterrupt as error:
                 stopped = error

@@ -69,6 +69,7 @@ class Worker(threading.Thread):
         self.mapping: MappingKind = mapping
         self.size = size
         self.error: BaseException | None = None
+        self.done = threading.Event()  # an interrupted `join` may say so of a thread that runs
         self.slots: Slots | None = None
         self.taken: list[int] = []  # from the queue, and not yet in a slot
         self.saved = time.monotonic()
@@ -86,6 +87,7 @@ class Worker(threading.Thread):
             self.job.stop.set()
         finally:
             self.folder.close()
+            self.done.set()
 
     def _group(self, group: Group, queue: Queue) -> None:
         try:

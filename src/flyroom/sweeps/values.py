@@ -1,4 +1,4 @@
-"""Values as they are written in a shell: `0.1,0.3,1`, `0:64`, `gelu`, `[64, 64]`."""
+"""Values as they are written in a shell or a form: `0.1,0.3,1`, `0:64`, `gelu`, `[64, 64]`."""
 
 import re
 import tomllib
