@@ -4,7 +4,7 @@ const KNOWN: Record<string, (x: number) => number> = {
 	relu: (x) => (x > 0 ? x : 0),
 	absolute: Math.abs,
 	square: (x) => x * x,
-	gelu: (x) => (x / 2) * erfc(-x / Math.SQRT2),
+	gelu: (x) => (x / 2) * (1 + erf(x / Math.SQRT2)),
 	tanh: Math.tanh,
 	identity: (x) => x,
 	sine: Math.sin,
@@ -23,19 +23,13 @@ export function activationOf(name: string): ((x: number) => number) | undefined 
 	return power === undefined ? undefined : (x) => x ** Number(power);
 }
 
-/**
- * 1 − erf(x), to a relative error of 1.2e-7.
- *
- * W. H. Press et al., Numerical Recipes in C, 2nd edition, section 6.2: the Chebyshev fit `erfcc`.
- */
-function erfc(x: number): number {
-	const t = 1 / (1 + Math.abs(x) / 2);
-	const terms = [
-		-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
-		1.48851587, -0.82215223, 0.17087277,
-	];
-	let sum = 0;
-	for (let i = terms.length - 1; i >= 0; i--) sum = sum * t + terms[i]!;
-	const tail = t * Math.exp(-x * x + sum);
-	return x >= 0 ? tail : 2 - tail;
+/** erf(x) = 2/√π e^(−x²) Σ 2ⁿ x^(2n + 1) / (1·3·…·(2n + 1)), all of whose terms have one sign. */
+function erf(x: number): number {
+	if (Math.abs(x) > 6) return Math.sign(x); // to the last digit
+	let [term, sum] = [x, x];
+	for (let n = 1; Math.abs(term) > 1e-16 * Math.abs(sum); n++) {
+		term *= (2 * x * x) / (2 * n + 1);
+		sum += term;
+	}
+	return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }

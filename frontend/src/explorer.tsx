@@ -21,10 +21,10 @@ import sweepCss from "./sweep.css";
 /** The pages that there are, as the reader is told of them. */
 const PAGES: Record<PageName, { name: string; Page: (shown: Shown) => JSX.Element }> = {
 	run: { name: "One run", Page: OneRun },
+	runs: { name: "All runs", Page: AllRuns },
 	story: { name: "Story", Page: Story },
 	hand: { name: "By hand", Page: ByHand },
 	train: { name: "Train here", Page: TrainHere },
-	runs: { name: "All runs", Page: AllRuns },
 };
 
 function Explorer({ model, bundle }: { model: Model; bundle: Bundle }): JSX.Element {

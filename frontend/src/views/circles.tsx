@@ -1,10 +1,14 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { type Kept, row } from "../bundle.ts";
+import { inPlane } from "../circle.ts";
 import { colorOf, type Group, groups } from "../groups.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
-import { type Point, ring, type Star, stars } from "../planes.ts";
+import { type Star, stars } from "../stars.ts";
+import { heading, Plane } from "./plane.tsx";
 import { percent, short, whole } from "../words.ts";
+
+type Point = [number, number];
 
 const HEIGHT = 300;
 const EDGE = 24; // pixels around a figure, for labels
@@ -93,31 +97,10 @@ interface RingProps extends Props {
 }
 
 function Ring({ kept, index, look, frequency, color }: RingProps): JSX.Element {
-	const [, , tokens = 0] = kept.w_in.shape;
-	const draw = useCallback(
-		(frame: Frame) => {
-			const { context, look } = frame;
-			const { points, order } = ring(kept, index, frequency);
-			const place = placer(frame, points);
-			heading(frame, `frequency ${frequency}`, color);
-			context.strokeStyle = look.quiet;
-			context.lineWidth = 0.7;
-			context.beginPath();
-			for (const token of order) context.lineTo(...place(points[token]!));
-			context.closePath();
-			context.stroke();
-			context.fillStyle = color;
-			for (const point of points) dot(context, place(point), 2.4);
-			context.fillStyle = look.ink;
-			context.font = "10px system-ui, sans-serif";
-			context.textAlign = "center";
-			context.textBaseline = "middle";
-			const every = Math.ceil(tokens / LABELS);
-			order.forEach((token, at) => {
-				if (at % every === 0) context.fillText(`${token}`, ...place(points[token]!, 11));
-			});
-		},
-		[kept, index, frequency, color],
+	const [, , tokens = 0, columns = 0] = kept.w_in.shape;
+	const places = useMemo(
+		() => inPlane(row(kept.w_in, index), tokens, columns, frequency),
+		[kept, index, frequency],
 	);
 	const k = frequency - 1;
 	const power = [...row(kept.power!, index)];
@@ -126,7 +109,13 @@ function Ring({ kept, index, look, frequency, color }: RingProps): JSX.Element {
 		`${tokens} tokens in the plane of frequency ${frequency} at step ${whole(kept.steps.data[index]!)}: ` +
 		`it holds ${percent(share)} of the power, and its shorter axis is ` +
 		`${percent(row(kept.roundness!, index)[k]!)} of the longer one.`;
-	return <Picture name={`circle-${frequency}`} {...{ label, height: HEIGHT, look, draw }} />;
+	const title = `frequency ${frequency}`;
+	return (
+		<Plane
+			name={`circle-${frequency}`}
+			{...{ label, places, frequency, marked: [], color, look, title, height: HEIGHT }}
+		/>
+	);
 }
 
 interface ArrowsProps {
@@ -145,7 +134,7 @@ function Arrows({ name, title, neurons, star, expected, look, color }: ArrowsPro
 			const { context, look } = frame;
 			const points = star.map(({ amplitude, phase }) => polar(amplitude, phase));
 			const place = placer(frame, points);
-			heading(frame, title, color);
+			heading(context, title, color);
 			context.lineWidth = 1.4;
 			points.forEach((point, i) => {
 				context.strokeStyle = color;
@@ -206,12 +195,4 @@ function dot(context: CanvasRenderingContext2D, [x, y]: Point, radius: number) {
 	context.beginPath();
 	context.arc(x, y, radius, 0, 2 * Math.PI);
 	context.fill();
-}
-
-function heading({ context }: Frame, title: string, color: string) {
-	context.fillStyle = color;
-	context.textAlign = "left";
-	context.textBaseline = "top";
-	context.font = "600 12px system-ui, sans-serif";
-	context.fillText(title, 2, 2);
 }

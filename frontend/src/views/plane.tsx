@@ -10,8 +10,11 @@ interface Props {
 	marked: number[]; // tokens that are named
 	color: string;
 	look: Look;
+	title?: string;
 	height?: number;
 }
+
+const LABELS = 40; // beyond which not every token is labelled
 
 /** Tokens in a plane, neighbours on the circle of a frequency joined by a thin line. */
 export function Plane({
@@ -22,11 +25,12 @@ export function Plane({
 	marked,
 	color,
 	look,
+	title = "",
 	height = 260,
 }: Props) {
 	const draw = useCallback(
-		(frame: Frame) => drawPlane(frame, places, frequency, marked, color),
-		[places, frequency, color, `${marked}`],
+		(frame: Frame) => drawPlane(frame, places, frequency, marked, color, title),
+		[places, frequency, color, title, `${marked}`],
 	);
 	return <Picture {...{ name, label, height, look, draw }} />;
 }
@@ -42,7 +46,9 @@ function drawPlane(
 	frequency: number,
 	marked: number[],
 	color: string,
+	title: string,
 ) {
+	heading(context, title, color);
 	const far = Math.max(...all.map(({ up, right }) => Math.hypot(up, right))) || 1;
 	const { x, y, half } = square({ width, height }, 22);
 	const at = ({ up, right }: Place) => [x + (right / far) * half, y - (up / far) * half] as const;
@@ -63,7 +69,7 @@ function drawPlane(
 	context.textBaseline = "middle";
 	context.textAlign = "center";
 	context.fillStyle = look.ink;
-	const every = Math.ceil(all.length / 16);
+	const every = Math.ceil(all.length / LABELS);
 	order.forEach((token, index) => {
 		if (marked.length ? !marked.includes(token) : index % every) return;
 		const place = all[token]!;
@@ -71,4 +77,14 @@ function drawPlane(
 		const out = 1 + (0.09 * far) / distance;
 		context.fillText(`${token}`, ...at({ up: place.up * out, right: place.right * out }));
 	});
+}
+
+/** What is written above a figure, in its colour. */
+export function heading(context: CanvasRenderingContext2D, title: string, color: string) {
+	context.fillStyle = color;
+	context.textAlign = "left";
+	context.textBaseline = "top";
+	context.font = "600 12px system-ui, sans-serif";
+	context.fillText(title, 2, 2);
+	context.font = "11px system-ui, sans-serif";
 }

@@ -1,49 +1,9 @@
-// Weights in the plane of one frequency.
+// The waves of one frequency that neurons read and write.
 
 import { type Forward, isMissing, type Kept, row } from "./bundle.ts";
 import type { Group } from "./groups.ts";
 
-export type Point = [number, number];
 export type Star = { amplitude: number; phase: number }[];
-
-/** Tokens projected on what is a cosine and what is a sine of a frequency, and their order on it. */
-export function ring(kept: Kept, index: number, frequency: number) {
-	const [, , tokens = 0, columns = 0] = kept.w_in.shape;
-	const table = row(kept.w_in, index);
-	const [first, second] = [new Float64Array(columns), new Float64Array(columns)];
-	for (let a = 0; a < tokens; a++) {
-		const angle = (2 * Math.PI * frequency * a) / tokens;
-		for (let n = 0; n < columns; n++) {
-			first[n]! += table[a * columns + n]! * Math.cos(angle);
-			second[n]! += table[a * columns + n]! * Math.sin(angle);
-		}
-	}
-	normalise(first);
-	const shared = product(first, second);
-	second.forEach((x, n) => (second[n] = x - shared * first[n]!)); // at right angles to the other
-	normalise(second);
-	const points = Array.from({ length: tokens }, (_, a): Point => {
-		const vector = table.subarray(a * columns, (a + 1) * columns);
-		return [product(vector, first), product(vector, second)];
-	});
-	const middle = [0, 1].map((axis) => points.reduce((sum, p) => sum + p[axis]!, 0) / tokens);
-	const around = (token: number) => (frequency * token) % tokens;
-	return {
-		points: points.map(([x, y]): Point => [x - middle[0]!, y - middle[1]!]),
-		order: points.map((_, token) => token).sort((a, b) => around(a) - around(b) || a - b),
-	};
-}
-
-function product(one: ArrayLike<number>, other: ArrayLike<number>): number {
-	let sum = 0;
-	for (let i = 0; i < one.length; i++) sum += one[i]! * other[i]!;
-	return sum;
-}
-
-function normalise(vector: Float64Array) {
-	const norm = Math.sqrt(product(vector, vector)) || 1;
-	vector.forEach((x, i) => (vector[i] = x / norm));
-}
 
 /**
  * The waves A cos(ω a − φ) that a group's neurons read, at the first position, and write; and the

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Kept } from "../src/bundle.ts";
-import { ring, stars } from "../src/planes.ts";
+import { stars } from "../src/stars.ts";
 
 const P = 7;
 const [FREQUENCY, IN, OUT] = [3, 0.4, 2.1];
@@ -45,13 +45,4 @@ test("where answers are no sums no phase is expected", () => {
 	const other = kept();
 	(other.forward as { labels: { data: Uint16Array } }).labels.data[9] = 0;
 	assert.equal(stars(other, 0, { frequency: FREQUENCY, neurons: [0] }).expected, null);
-});
-
-test("tokens lie on an ellipse, in the order in which the frequency goes around", () => {
-	const { points, order } = ring(kept(), 0, FREQUENCY);
-	assert.deepEqual(order, [0, 5, 3, 1, 6, 4, 2]);
-	const axes = points.map(([x, y]) => Math.hypot(x, y));
-	assert.ok(Math.abs(Math.max(...axes) - 2) < 0.1 && Math.min(...axes) > 0.9);
-	const middle = points.reduce((sum, [x]) => sum + x, 0);
-	assert.ok(Math.abs(middle) < 1e-9);
 });
