@@ -9,7 +9,8 @@ from ._trust import Files, check_sizes, files_of
 from .bundle import bundle
 
 TRIES = 4  # to read a store that is being put together or taken apart
-SHARE = 4  # a store is read for at most a quarter of the time
+SHARE = 4  # a store is read for at most a quarter of the time of one core
+LONGEST = 10.0  # seconds that it is left alone
 
 
 class Built(NamedTuple):
@@ -60,12 +61,12 @@ class Watched:
         Raises:
             StoreError: it cannot be read, or is not there yet.
         """
-        began = time.monotonic()
+        began = time.thread_time()
         try:
             return self._build()
         finally:
-            now = time.monotonic()
-            self._rest = now + (SHARE - 1) * (now - began)
+            rest = (SHARE - 1) * (time.thread_time() - began)
+            self._rest = time.monotonic() + min(LONGEST, rest)
 
     def _build(self) -> Built:
         last: Exception = StoreError(f"{self.store}: it is changing all the time.")
