@@ -165,7 +165,7 @@ def test_what_the_page_cannot_compute_it_says(model: Any, why: str):
 def test_the_ideal_construction_of_the_last_network_is_carried(runs: xr.Dataset):
     kept = unpack(fr.explorer.bundle(runs))["runs"][1]["kept"]
     network, task = fr.network(runs, 1), fr.tasks.ModularArithmetic(p=7)
-    ideal = fr.mechanisms.idealise(fr.explain(network, task))
+    ideal: Any = fr.mechanisms.idealise(fr.explain(network, task))
     found = kept["forward"]["ideal"]
     np.testing.assert_allclose(found["tables"][0], ideal.first, atol=1e-6)
     np.testing.assert_allclose(found["bias"][0], ideal.biases[0], atol=1e-6)
@@ -175,6 +175,15 @@ def test_the_ideal_construction_of_the_last_network_is_carried(runs: xr.Dataset)
     np.testing.assert_allclose(kept["doubling"], doubling, rtol=1e-6)
     circles = fr.measures.embedding_circles(np.asarray(kept["w_in"][-1, 0]))
     np.testing.assert_allclose(kept["roundness"][-1], circles.roundness, rtol=1e-6)
+
+
+def test_of_corrupted_labels_the_page_asks_for_the_right_answers(tmp_path: Path):
+    task = fr.tasks.Corrupted(fr.tasks.ModularArithmetic(p=7, train_fraction=0.6), noise=0.5)
+    runs = trained(tmp_path, modular(task=task, keep=SCHEDULE))
+    forward = unpack(fr.explorer.bundle(runs))["runs"][0]["kept"]["forward"]
+    np.testing.assert_array_equal(forward["inputs"].sum(1) % 7, forward["labels"])
+    assert forward["trained"].sum() == len(task.split(0).train.labels)
+    assert "tables" in forward["ideal"]
 
 
 def test_a_transformer_is_told_by_its_embedding_and_by_what_its_neurons_do(tmp_path: Path):

@@ -64,10 +64,10 @@ def attending(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 def train(model: Any, paths: pytest.TempPathFactory, *, squares: bool = False) -> Trained:
     attends = isinstance(model, fr.models.Transformer) and model.causal
+    encoding = "equals" if attends else "pair"
+    task = fr.tasks.ModularArithmetic(p=P, train_fraction=0.7, encoding=encoding)
     experiment = fr.Experiment(
-        task=fr.tasks.ModularArithmetic(
-            p=P, train_fraction=0.7, encoding="equals" if attends else "pair"
-        ),
+        task=task,
         model=model,
         optimizer=fr.optim.AdamW(learning_rate=0.01, weight_decay=0.3),
         loss=fr.losses.Squared() if squares else fr.losses.CrossEntropy(),
@@ -76,10 +76,10 @@ def train(model: Any, paths: pytest.TempPathFactory, *, squares: bool = False) -
     )
     store = paths.mktemp("networks") / "runs.zarr"
     runs = fr.train(experiment, {"seed": [0]}, store=store, machine=MAPPED)
-    inputs, labels = experiment.task.table()
+    inputs, labels = task.table()
     network = jax.tree.map(jnp.asarray, fr.network(runs, 0))
     rows, answers = jnp.asarray(inputs), jnp.asarray(labels)
-    return Trained(runs, written(runs), network, experiment.task, rows, answers)
+    return Trained(runs, written(runs), network, task, rows, answers)
 
 
 def logits_of(network: Any, inputs: Any, patches: dict[str, Any] | None = None) -> np.ndarray:

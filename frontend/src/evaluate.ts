@@ -102,13 +102,27 @@ function attending(network: Network, attention: Attention, forward: Forward): He
 	};
 }
 
-/** What a layer makes of what its neurons say. */
-function through(layer: Layer, said: Float64Array, into: Float64Array) {
-	const { weights, inputs, outputs } = layer;
-	for (let n = 0; n < inputs; n++) {
-		const value = said[n]!;
-		if (value === 0) continue;
-		for (let c = 0, at = n * outputs; c < outputs; c++, at++) into[c]! += value * weights[at]!;
+/** Adds to `into` what a layer makes of what its neurons say. */
+function through({ weights, inputs, outputs }: Layer, said: Float64Array, into: Float64Array) {
+	// Neurons that speak, four at a time: so sums are read and written a quarter as often.
+	const [rows, values] = [new Int32Array(4), new Float64Array(4)];
+	let count = 0;
+	for (let n = 0; n <= inputs; n++) {
+		if (n < inputs) {
+			if (said[n] === 0) continue;
+			rows[count] = n * outputs;
+			values[count++] = said[n]!;
+			if (count < 4) continue;
+		}
+		rows.fill(0, count);
+		values.fill(0, count);
+		const [i, j, k, l] = [rows[0]!, rows[1]!, rows[2]!, rows[3]!];
+		const [v, w, x, y] = [values[0]!, values[1]!, values[2]!, values[3]!];
+		for (let c = 0; c < outputs; c++) {
+			into[c]! +=
+				v * weights[i + c]! + w * weights[j + c]! + x * weights[k + c]! + y * weights[l + c]!;
+		}
+		count = 0;
 	}
 }
 

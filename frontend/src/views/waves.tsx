@@ -98,7 +98,7 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 	const found = groups(kept);
 	const { name, words, across, places } = side;
 	const neurons = kept.order.data.length;
-	const spacing = Math.max(5, Math.min(16, 420 / neurons));
+	const spacing = Math.max(1.5, Math.min(16, 640 / neurons));
 	const height = FOOT + found.length * (TITLE + spacing) + neurons * spacing;
 	const draw = useCallback(
 		(frame: Frame) => {
@@ -117,7 +117,7 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 				for (const neuron of group.neurons) {
 					y += spacing;
 					context.strokeStyle = now[neuron] ? colorOf(now[neuron], kept, look) : look.quiet;
-					context.lineWidth = now[neuron] ? 1.3 : 0.8;
+					context.lineWidth = Math.min(now[neuron] ? 1.3 : 0.8, spacing / 4);
 					context.beginPath();
 					for (let place = 0; place < places; place++) {
 						context.lineTo(x(place), y - scale * numbers[side.at(neuron, place)]!);

@@ -67,14 +67,14 @@ def _perceptron(network: Any, positions: int) -> Tree:
     return tree
 
 
-def _transformer(network: TransformerNetwork) -> Tree:
+def _transformer(network: Any) -> Tree:
     if len(network.blocks) > 1 or network.blocks[0].after_attention is not None:
         raise NoFormula(
             "It has layer norms or more than one layer: the page computes transformers of one "
             "layer without norms."
         )
-    exact = jax.tree.map(lambda x: np.asarray(x, np.float64), network)
-    (block,) = exact.blocks
+    exact: Any = jax.tree.map(lambda x: np.asarray(x, np.float64), network)
+    block = exact.blocks[0]
     embed, places, unembed = exact.embed, exact.positions[: len(network.spans)], exact.unembed
     first, last = network.spans[-1]
     asks = embed[first:last] + places[-1]
@@ -106,8 +106,8 @@ def heard(tree: Tree, network: Any, inputs: Int[np.ndarray, "question position"]
     """What the neurons of the first layer hear; beside it, if it attends, what goes past them."""
     if "attention" not in tree:
         tables = tree["tables"]
-        total = sum(tables[i % len(tables)][inputs[:, i]] for i in range(inputs.shape[1]))
-        return total if tree["bias"] is None else total + tree["bias"]
+        rows = [tables[i % len(tables)][inputs[:, i]] for i in range(inputs.shape[1])]
+        return np.sum(rows, axis=0) + (0 if tree["bias"] is None else tree["bias"])
     attention, places = tree["attention"], np.arange(inputs.shape[1])
     asks = inputs[:, -1] - network.spans[-1][0]
     scores = attention["scores"][asks[:, None], places, inputs]

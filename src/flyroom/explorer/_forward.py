@@ -30,7 +30,7 @@ def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
     what they give has to be its logits.
     """
     experiment = results.experiment_of(runs, run, recording=False)
-    task, loss = experiment.task, experiment.loss
+    task, loss = _clean(experiment.task), experiment.loss
     if not isinstance(task, AbstractTable):
         return none("Its task has no table of all questions.")
     if hasattr(task, "ordered"):
@@ -59,6 +59,11 @@ def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
     }
 
 
+def _clean(task: Any) -> Any:
+    """The task whose answers are right."""
+    return task.clean if isinstance(task, Corrupted) else task
+
+
 def _reading(network: Any) -> dict[str, Any] | None:
     """Of a transformer, the first token that asks, and from which to which its residues are."""
     if not isinstance(network, TransformerNetwork):
@@ -68,20 +73,19 @@ def _reading(network: Any) -> dict[str, Any] | None:
 
 def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:
     """Which questions a run was trained on, in either order where order makes no difference."""
-    task = experiment.task
+    task = _clean(experiment.task)
     seed = experiment.seed if experiment.split_seed is None else experiment.split_seed
 
     def keys(rows: np.ndarray) -> list[bytes]:
         alike = rows if getattr(task, "ordered", True) else np.sort(rows, axis=1)
         return [row.tobytes() for row in alike.astype(np.int64)]
 
-    known = set(keys(task.split(seed).train.inputs))
+    known = set(keys(experiment.task.split(seed).train.inputs))
     return np.array([key in known for key in keys(inputs)], np.uint8)
 
 
 def _ideal(network: Any, task: Any, tree: Tree, positions: int) -> dict[str, Any]:
     """The pure waves that a network of one hidden layer stands for, in the form of a formula."""
-    task = task.clean if isinstance(task, Corrupted) else task
     one_layer = "attention" not in tree and len(tree["layers"]) == 1
     if not (isinstance(task, ModularArithmetic) and one_layer and positions == 2):
         return none(

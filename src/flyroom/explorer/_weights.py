@@ -190,9 +190,10 @@ def _attending(kept: list[Kept], computed: dict[str, Any]) -> dict[str, Any]:
     if p * p != len(inputs):
         return {"order": np.arange(neurons, dtype=np.int32)}
     for i, one in enumerate(kept):
-        tree = jax.tree.map(lambda each, i=i: each[i], computed["network"])
-        hears = jnp.asarray(heard(tree, one.network, inputs)[:, :neurons])
-        hidden = one.network.activation(hears)
+        tree, network = jax.tree.map(lambda each, i=i: each[i], computed["network"]), one.network
+        assert isinstance(network, TransformerNetwork)
+        hears = jnp.asarray(heard(tree, network, inputs)[:, :neurons])
+        hidden = network.activation(hears)
         by_pair = np.asarray(hidden).reshape(p, p, neurons)
         found.append(measures.activation_frequencies(by_pair, share=SHARE))
     written = measures.neuron_frequencies(computed["network"]["layers"][0]["weights"][-1].T)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -46,12 +48,13 @@ def idealise(
         subject, known = what.subject, what
     else:
         subject, known = Pairs.of(what, task), None
-    out = output_matrix(subject.network)
+    network: Any = subject.network
+    out = output_matrix(network)
     if not isinstance(subject.task, ModularArithmetic) or not (
-        has_tables(subject.network) and reads_tokens(subject.network) and out is not None
+        has_tables(network) and reads_tokens(network) and out is not None
     ):
         raise SpecError(
-            f"idealise: got {type(subject.network).__name__} on {type(subject.task).__name__}; "
+            f"idealise: got {type(network).__name__} on {type(subject.task).__name__}; "
             "allowed: a network of one hidden layer with a matrix from residues to neurons "
             "(`w_in` or `first`) and one to answers, on ModularArithmetic."
         )
@@ -65,7 +68,7 @@ def idealise(
         first=jnp.asarray(first, jnp.float32),
         weights=(jnp.asarray(back, jnp.float32),),
         biases=(jnp.asarray(waves.mean, jnp.float32), None),
-        activation=subject.network.activation,
+        activation=network.activation,
     )
 
 
