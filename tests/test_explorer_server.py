@@ -124,6 +124,19 @@ def test_the_page_and_its_bundle_are_served(server: Server, store: Path):
     assert data == fr.explorer.bundle(fr.open(store), title="runs", limit=16_000_000)
 
 
+def test_a_store_into_which_nobody_trains_is_explained_while_somebody_looks(server: Server):
+    with server.listen() as news:
+        version = json.loads(news.recv())["version"]
+        status, content = server.ask("bundle")
+        while not version.endswith("+"):
+            version = json.loads(news.recv(60))["version"]
+        status, closer = server.ask("bundle")
+    assert status == 200
+    assert "of" in unpack(closer)["runs"][0]["explained"]
+    told = [unpack(one)["runs"][0]["label"] for one in (content, closer)]
+    assert told[0] == told[1]
+
+
 def test_the_link_alone_opens_the_page(server: Server):
     with urllib.request.urlopen(server.link) as answer:
         policy = answer.headers["content-security-policy"]

@@ -55,20 +55,23 @@ class Watched:
         """Whether it was long enough ago that the store was read."""
         return time.monotonic() >= self._rest
 
-    def build(self) -> Built:
+    def build(self, *, explained: int = 0) -> Built:
         """Reads the store.
+
+        Args:
+            explained: how many of its networks are explained, as in `bundle`.
 
         Raises:
             StoreError: it cannot be read, or is not there yet.
         """
         began = time.thread_time()
         try:
-            return self._build()
+            return self._build(explained)
         finally:
             rest = (SHARE - 1) * (time.thread_time() - began)
             self._rest = time.monotonic() + min(LONGEST, rest)
 
-    def _build(self) -> Built:
+    def _build(self, explained: int) -> Built:
         last: Exception = StoreError(f"{self.store}: it is changing all the time.")
         for _ in range(TRIES):
             files = files_of(self.store)
@@ -76,7 +79,7 @@ class Watched:
                 raise StoreError(f"{self.store}: there is no store there yet.")
             check_sizes(self.store, files)
             try:
-                data = self._read()
+                data = self._read(explained)
             except Exception as error:  # of a store that means ill it can be any
                 last = error
             else:
@@ -85,11 +88,11 @@ class Watched:
             time.sleep(0.2)
         raise StoreError(f"{self.store} cannot be shown: {last}") from last
 
-    def _read(self) -> bytes:
+    def _read(self, explained: int) -> bytes:
         runs = results.open(self.store)
         if self.run:
             known = runs.run.values.tolist()
             if missing := sorted(set(self.run) - set(known)):
                 raise StoreError(f"got run {missing[0]}; allowed: {known[0]} to {known[-1]}.")
             runs = runs.sel(run=self.run)
-        return bundle(runs, title=self.store.stem, limit=self.limit)
+        return bundle(runs, title=self.store.stem, limit=self.limit, explained=explained)

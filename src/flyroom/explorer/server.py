@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -42,6 +43,8 @@ from .page import ROOM, program
 POLL = 0.5  # seconds between two looks at the store
 BODY = 2**16  # bytes of a request
 CONNECTIONS = 1000
+EXPLAINED = 24  # networks that are explained of a store into which nobody trains
+CLOSER = "+"  # behind the version of a store: the same, with explanations
 LIMIT = 16_000_000  # bytes of curves and weights: they stay on this machine
 
 
@@ -61,8 +64,10 @@ class Explorer:
         self.news: dict[str, Any] = {}
         self.listeners: set[asyncio.Event] = set()
         self.built: Built | None = None
+        self.closer: Built | None = None
+        self.examining: asyncio.Task[None] | None = None
         self.building = asyncio.Lock()
-        self.reader = ThreadPoolExecutor(1, "reader", initializer=_yield_to_others)
+        self.reader = ThreadPoolExecutor(2, "reader", initializer=_yield_to_others)
 
     @contextlib.asynccontextmanager
     async def running(self, _: Starlette) -> AsyncIterator[None]:
@@ -84,6 +89,23 @@ class Explorer:
             if self.news != before:
                 for listener in self.listeners:
                     listener.set()
+            if self._is_at_leisure():
+                self.examining = asyncio.create_task(self._examine())
+
+    def _is_at_leisure(self) -> bool:
+        """Whether the store that somebody looks at lies still, and was not yet explained."""
+        if self.built is None or not self.listeners or self.news["version"] != self.built.version:
+            return False
+        busy = self.examining is not None and not self.examining.done()
+        known = self.closer is not None and self.closer.version == self.built.version + CLOSER
+        return not (busy or known) and self.news["state"] in ("finished", "unfinished")
+
+    async def _examine(self) -> None:
+        """Reads the store once more, with what takes longer than anybody likes to wait."""
+        closely = functools.partial(self.watched.build, explained=EXPLAINED)
+        with contextlib.suppress(StoreError):  # it has gone, or changes: then there is other news
+            found = await asyncio.get_running_loop().run_in_executor(self.reader, closely)
+            self.closer = found._replace(version=found.version + CLOSER)
 
     def look(self) -> None:
         """Brings the news up to date. A store that was just read is left alone for a while."""
@@ -91,9 +113,12 @@ class Explorer:
         version, wrong = self.news.get("version", ""), ""
         try:
             now = self.watched.version()
-            version = now if self.watched.rested or not now else version
+            before = version.removesuffix(CLOSER)
+            version = now if self.watched.rested or not now else before
         except StoreError as error:
             wrong = str(error)
+        if self.closer is not None and self.closer.version == version + CLOSER:
+            version = self.closer.version
         self.news = {
             "store": self.watched.store.name,
             "version": version,
@@ -124,7 +149,7 @@ class Explorer:
         """The store as it is, read at most once for each of its versions."""
         del request
         async with self.building:
-            built = self.built
+            built = self.closer if self.news["version"].endswith(CLOSER) else self.built
             if built is None or built.version != self.news["version"]:
                 loop = asyncio.get_running_loop()
                 try:
