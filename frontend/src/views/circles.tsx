@@ -49,9 +49,12 @@ export function Circles({ kept, index, look }: Props): JSX.Element {
 				{kept.w_in.shape[1]! > 1 && " at the first position"}, projected on what is a cosine and
 				what is a sine of the frequency; tokens are joined in the order in which it goes around.
 				Stars: the amplitude and phase of each neuron’s wave.
-				{kept.doubling &&
-					" A ring is where the output’s phase would be if it were twice the input’s, as in a " +
-						"perfect construction: what a neuron writes turns twice as fast as what it reads."}
+				{hasInputs(kept) &&
+					(kept.w_in.shape[1] === 1
+						? " A ring is where the output’s phase would be if it were twice the input’s, as in a " +
+							"perfect construction of a sum: what a neuron writes turns twice as fast as what it reads."
+						: " A ring, of sums, is where the output’s phase would be if it were the sum of both " +
+							"inputs’, as in a perfect construction.")}
 				{doubling !== undefined &&
 					!Number.isNaN(doubling) &&
 					` Mean of cos(φ out − 2 φ in) at this step: ${short(doubling)}.`}

@@ -3,7 +3,7 @@ import { useCallback, useMemo } from "preact/hooks";
 import { drawX } from "../axes.ts";
 import { type Kept, largest } from "../bundle.ts";
 import { answering, contributions, firstMaximum, type Result } from "../evaluate.ts";
-import { colorOf, groups } from "../groups.ts";
+import { colorOf, type Group, groups } from "../groups.ts";
 import { asked, type Pairs, pairsOf } from "../pairs.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { shade } from "../ramp.ts";
@@ -14,6 +14,7 @@ import { ChoosePair, pairImage, PairMap, rgb } from "./pair.tsx";
 
 const LINE = 26; // pixels of a row at least, and of its words
 const ROOM = 330; // pixels that all rows share
+const MOST = 10; // groups of neurons that are shown apart
 const FAINT = 0.22; // of the colour where an answer is right
 
 interface Props {
@@ -69,11 +70,11 @@ interface Part {
 
 function partsOf(kept: Kept, look: Look, { network, forward }: Scored, question: number): Part[] {
 	if (network.layers.length > 1) return [];
-	const all = groups(kept);
+	const all = few(groups(kept));
 	const neurons = all.map((group) => group.neurons);
 	const { groups: added, rest } = contributions(network, forward, question, neurons);
 	const parts = added.map((values, i) => ({
-		name: all[i]!.frequency ? `frequency ${all[i]!.frequency}` : "neurons of no one frequency",
+		name: all[i]!.name,
 		color: colorOf(all[i]!.frequency, kept, look),
 		values: centred(values),
 	}));
@@ -82,6 +83,22 @@ function partsOf(kept: Kept, look: Look, { network, forward }: Scored, question:
 		parts.push({ name, color: look.quiet, values: centred(rest) });
 	}
 	return parts;
+}
+
+/** Groups with their names; of many those of most neurons, and all others together. */
+function few(found: Group[]): (Group & { name: string })[] {
+	const named = found.map((group) => {
+		const name = group.frequency ? `frequency ${group.frequency}` : "neurons of no one frequency";
+		return { ...group, name };
+	});
+	if (named.length <= MOST) return named;
+	const sizes = named.map(({ neurons }) => neurons.length).sort((a, b) => b - a);
+	let room = MOST - 1;
+	const isLarge = ({ neurons }: Group) => neurons.length >= sizes[MOST - 2]! && room-- > 0;
+	const large = named.filter(isLarge);
+	const others = named.filter((group) => !large.includes(group));
+	const neurons = others.flatMap((group) => group.neurons);
+	return [...large, { name: `${others.length} other groups`, frequency: 0, neurons }];
 }
 
 function centred(values: Float64Array): Float64Array {
