@@ -147,7 +147,7 @@ def numbers(page: Page, name: str) -> np.ndarray:
 def test_the_network_answers_by_hand_as_it_does_in_python(
     page: Page, runs: xr.Dataset, file: Path, a: int, b: int, step: int
 ):
-    visit(page, file, f"page=hand&run=0&step={step}&pair={a},{b}")
+    visit(page, file, f"page=hand&run=0&step={step}&a={a}&b={b}")
     expected = fr.network(runs, 0, step)(jnp.array([a, b]))
     np.testing.assert_allclose(numbers(page, "logits"), expected, rtol=1e-4, atol=1e-4)
     assert numbers(page, "answer") == [np.argmax(expected)]
@@ -164,7 +164,7 @@ def test_few_neurons_answer_as_those_of_the_library(
     page: Page, file: Path, activation: str, p: int, neurons: int
 ):
     turned, (a, b) = 40, (p - 2, 5)
-    link = f"p={p}&built={neurons}&activation={activation}&rotation={turned}&pair={a},{b}"
+    link = f"p={p}&built={neurons}&construction={activation}&rotation={turned}&a={a}&b={b}"
     visit(page, file, f"page=hand&{link}")
     with jax.enable_x64():
         network = constructed.circles(
@@ -184,20 +184,20 @@ def test_the_page_finds_the_modulus_that_few_neurons_miss(
 ):
     """The numbers of the library's own test, which asks every pair."""
     turned = 20 if neurons == 6 else 0  # six neurons, unturned, bear 21 as well
-    visit(page, file, f"page=hand&built={neurons}&activation=relu&rotation={turned}")
+    visit(page, file, f"page=hand&built={neurons}&construction=relu&rotation={turned}")
     assert numbers(page, "built-fails") == [fails]
     assert numbers(page, "built-bound") == pytest.approx(bound, abs=0.05)
     for p, exact in ((fails - 2, True), (fails, False)):
         visit(page, file, f"page=hand&built={neurons}&rotation={turned}&p={p}")
         assert (numbers(page, "built-accuracy") == [1]) == exact
-    visit(page, file, f"page=hand&built={neurons}&activation=square")
+    visit(page, file, f"page=hand&built={neurons}&construction=square")
     assert page.get_attribute("[data-built-fails]", "data-built-fails") == "never"
 
 
 def test_half_angles_need_twice_as_many_outputs(page: Page, file: Path):
     p = 23
     for a, b in ((3, 14), (20, 22), (0, 22)):
-        visit(page, file, f"page=hand&activation=identity&p={p}&pair={a},{b}")
+        visit(page, file, f"page=hand&construction=identity&p={p}&a={a}&b={b}")
         half = np.pi / p * np.arange(2 * p)
         expected = np.cos(half - 2 * np.pi * a / p) + np.cos(half - 2 * np.pi * b / p)
         np.testing.assert_allclose(numbers(page, "built-logits"), expected, atol=1e-4)
@@ -211,9 +211,9 @@ def test_what_is_added_by_hand_is_in_the_link(page: Page, file: Path):
     page.get_by_label("modulus p").fill("31")
     page.get_by_role("button", name="x²").click()
     page.get_by_label("neurons: 5").press("ArrowRight")
-    linked(page, "p=31&built=6&activation=square")
+    linked(page, "p=31&built=6&construction=square")
     assert step(page) == 3000  # the arrow moved the neurons, not the step
-    linked(page, "pair=7,12")
+    linked(page, "a=7")
     after = pictures(page)
     assert all(after[name] != before[name] for name in after)
     assert "adds modulo 23" in page.locator(".note").first.inner_text()
