@@ -181,7 +181,7 @@ def test_places_have_the_counts_of_the_phases_and_lead_to_their_runs(
         assert cells.nth(i).get_attribute("data-counts") == " ".join(map(str, counts))
     cells.nth(1).focus()
     page.keyboard.press("Enter")
-    linked(page, "cell=1%2C1")
+    linked(page, "cell=1,1")
     cards = page.locator("[data-run]")
     wanted = sweep.run.values[
         (sweep["optimizer.weight_decay"] == 1.0) & (sweep["task.train_fraction"] == 0.8)
@@ -197,7 +197,7 @@ def test_a_click_into_the_small_pictures_lists_the_runs_there(page: Page, files:
     box = page.locator("canvas[data-picture=multiples]").bounding_box()
     assert box
     page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 0.7 * box["height"])
-    linked(page, "cell=1%2C0")
+    linked(page, "cell=1,0")
     assert page.locator("[data-run]").count() == 3
     page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 0.7 * box["height"])
     assert page.locator("[data-run]").count() == 12
@@ -234,7 +234,7 @@ def test_answers_are_counted_by_what_they_say(
     ]
     shown = [one.get_attribute("data-count") for one in page.locator("[data-kind]").all()]
     assert shown == [str(int(one.sum())) for one in expected]
-    example = page.get_by_role("spinbutton")
+    example = page.get_by_role("spinbutton", name="training example")
     example.fill("5")
     linked(page, "example=5")
     words = page.locator("[data-example]").inner_text()
@@ -343,7 +343,7 @@ def test_nothing_stands_in_anyones_way(
 ):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     pages = {
-        "sweep": ["run=0", "page=runs", "page=runs&cell=1%2C1"],
+        "sweep": ["run=0", "page=runs", "page=runs&cell=1,1"],
         "corrupted": [""],
         "bits": [""],
     }

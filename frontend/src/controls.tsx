@@ -91,7 +91,8 @@ function useKeys(move: (to: number) => void, index: number, last: number) {
 		const press = (event: KeyboardEvent) => {
 			const target = event.composedPath()[0] as HTMLElement; // a notebook may hide the inside
 			const ours = target === document.body || target.closest(".flyroom");
-			const typed = target.matches("select, textarea, input:not([type=range])");
+			// Other fields have arrows of their own.
+			const typed = target.matches("select, textarea, input:not(.controls input)");
 			if (!ours || typed || event.ctrlKey || event.metaKey || event.altKey) return;
 			const { move, index, last } = now.current;
 			const to: Record<string, number> = { ArrowLeft: index - 1, ArrowRight: index + 1 };
