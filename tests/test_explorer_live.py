@@ -92,10 +92,10 @@ def test_a_training_is_started_watched_stopped_and_resumed_in_the_page(page: Pag
         first, before = step(page), pictures(page)
         until(lambda: step(page) > first)
         assert pictures(page)["loss"] != before["loss"]
-        assert page.locator("select option").count() == 2
+        assert page.locator(".run select option").count() == 2
 
         # What the reader has chosen stays as it is while there is more.
-        page.locator("select").first.select_option(label="seed 2 · running")
+        page.locator(".run select").select_option(label="seed 2 · running")
         linked(page, "run=1")
         page.get_by_label("step", exact=True).fill("0")
         linked(page, "step=0")
@@ -286,7 +286,7 @@ def test_in_a_notebook_what_is_looked_at_goes_to_python_and_back(
         page.get_by_text("looked at run 0 step None").wait_for()
         page.get_by_label("step", exact=True).fill("0")
         page.get_by_text("looked at run 0 step 0").wait_for()
-        page.locator("select").first.select_option(label="seed 1")
+        page.locator(".run select").select_option(label="seed 1")
         page.get_by_text("looked at run 1 step 0").wait_for()
         page.get_by_role("button", name="there").click()
         page.locator("output[data-step='64']").wait_for()
