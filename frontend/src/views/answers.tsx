@@ -57,7 +57,11 @@ export function Answers({ answers, right, look }: Props): JSX.Element {
 	);
 	const told = answers.map(({ name, logits }) => `${name}: ${best(logits)}`);
 	const label = `Logits of every class; the right one is ${right}. The largest are: ${told.join("; ")}.`;
-	return <Picture name="answers" {...{ label, height, look, draw }} />;
+	const table = () => ({
+		columns: ["class", ...answers.map(({ name }) => name)],
+		rows: Array.from({ length: classes }, (_, c) => [c, ...answers.map((one) => one.logits[c]!)]),
+	});
+	return <Picture name="answers" {...{ label, height, look, draw, table }} />;
 }
 
 function best(logits: ArrayLike<number>): number {

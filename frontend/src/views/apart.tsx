@@ -9,6 +9,7 @@ import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
 import { type State, toggled } from "../state.ts";
 import { canRound, type Taken } from "../taken.ts";
+import { ofPairs } from "../tables.ts";
 import { percent, short, whole } from "../words.ts";
 import { pairImage, rgb } from "./pair.tsx";
 
@@ -248,12 +249,19 @@ function Right({ result, forward, look }: { result: Result; forward: Forward; lo
 		},
 		[result, forward],
 	);
+	const table = () =>
+		ofPairs(pairs!, ["trained", "right", "correct logit", "margin"], (q) => [
+			forward.trained.data[q]!,
+			result.right[q]!,
+			result.correct[q]!,
+			result.margin[q]!,
+		]);
 	const label =
 		"Map of all pairs of a and b, taken apart: " +
 		`of training pairs ${percent(result.train)}, of test pairs ${percent(result.test)} are right.`;
 	return (
 		<>
-			{pairs && <Picture name="right" {...{ label, height, look, draw }} />}
+			{pairs && <Picture name="right" {...{ label, height, look, draw, table }} />}
 			<p class="key">
 				Taken apart, it is right on {percent(result.train)} of what it was trained on and on{" "}
 				{percent(result.test)} of the rest.

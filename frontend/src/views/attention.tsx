@@ -8,6 +8,7 @@ import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { cells, paint, shade } from "../ramp.ts";
 import type { State } from "../state.ts";
 import type { Taken } from "../taken.ts";
+import { grid } from "../tables.ts";
 import { percent, short, whole } from "../words.ts";
 import { ChoosePair, pairImage, PairMap } from "./pair.tsx";
 
@@ -172,7 +173,10 @@ function Pattern({ look, attention, shares, names }: PatternProps): JSX.Element 
 		return `head ${h}: ${parts.join(", ")}`;
 	});
 	const label = `Attention at the last position. ${told.join("; ")}.`;
-	return <Picture name="attention" {...{ label, height, look, draw }} />;
+	const every = Array.from({ length: heads }, (_, h) => h);
+	const table = () =>
+		grid(["head", "position", "attention"], every, positions, (h, i) => shares[i * heads + h]!);
+	return <Picture name="attention" {...{ label, height, look, draw, table }} />;
 }
 
 /** Black or white, whichever can be read on a colour. */
@@ -224,5 +228,5 @@ function OfHead({ head, values, ...given }: HeadProps): JSX.Element {
 	const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
 	const title = `head ${head} looks at a: ${percent(mean)} on average`;
 	const label = `Map of all ${whole(values.length)} pairs: ${title}.`;
-	return <PairMap name={`attention-${head}`} {...{ ...given, title, image, label }} />;
+	return <PairMap name={`attention-${head}`} {...{ ...given, title, image, label, values }} />;
 }

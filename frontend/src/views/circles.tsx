@@ -167,7 +167,16 @@ function Arrows({ name, title, neurons, star, expected, look, color }: ArrowsPro
 		.slice(0, LABELS)
 		.map((n, i) => `${n} at ${degrees(star[i]!.phase)}${said(expected?.[i])}`);
 	const label = `Phases of the waves that neurons have, ${title}: neuron ${told.join(", ")}.`;
-	return <Picture {...{ name, label, height: HEIGHT, look, draw }} />;
+	const table = () => ({
+		columns: ["neuron", "amplitude", "phase", ...(expected ? ["phase expected"] : [])],
+		rows: star.map(({ amplitude, phase }, i) => [
+			neurons[i]!,
+			amplitude,
+			phase,
+			...(expected ? [expected[i]!] : []),
+		]),
+	});
+	return <Picture {...{ name, label, height: HEIGHT, look, draw, table }} />;
 }
 
 function said(phase: number | undefined): string {

@@ -225,7 +225,11 @@ function Rows({ rows, look, label, answer, words }: RowsProps): JSX.Element {
 	);
 	const told = rows.map(({ name, values }) => `${name} ${short(values[label]!)}`);
 	const spoken = `Logits by class. ${words} To the right answer's: ${told.join(", ")}.`;
-	return <Picture name="interference" {...{ label: spoken, height, look, draw }} />;
+	const table = () => ({
+		columns: ["class", ...rows.map(({ name }) => name)],
+		rows: [...rows[0]!.values].map((_, c) => [c, ...rows.map(({ values }) => values[c]!)]),
+	});
+	return <Picture name="interference" {...{ label: spoken, height, look, draw, table }} />;
 }
 
 function rangeOf(values: Float64Array): [number, number] {
@@ -311,6 +315,7 @@ function CorrectLogit({ result, ...given }: OfResult): JSX.Element {
 	return (
 		<PairMap
 			name="map-correct"
+			values={result.correct}
 			{...{ ...given, title, image, label: `Map of all pairs, ${title}.` }}
 		/>
 	);
@@ -329,6 +334,7 @@ function Margin({ result, ...given }: OfResult): JSX.Element {
 	return (
 		<PairMap
 			name="map-margin"
+			values={result.margin}
 			{...{ ...given, title, image, label: `Map of all pairs, ${title}.` }}
 		/>
 	);
@@ -351,6 +357,7 @@ function Errors({ result, trained, ...given }: OfResult): JSX.Element {
 		<div>
 			<PairMap
 				name="map-errors"
+				values={result.right}
 				{...{ ...given, title: `errors: ${whole(wrong)}`, image, label }}
 			/>
 			<p class="key">

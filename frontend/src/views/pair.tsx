@@ -4,6 +4,7 @@ import type { Pairs } from "../pairs.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
 import type { State } from "../state.ts";
+import { ofPairs } from "../tables.ts";
 
 const [LEFT, TOP, FOOT] = [20, 22, 20]; // pixels around a map
 
@@ -44,10 +45,12 @@ interface MapProps extends ChooseProps {
 	label: string;
 	look: Look;
 	image: (look: Look) => ImageData; // memoised
+	values: ArrayLike<number>; // of every question, as they are saved
 }
 
 /** A map of all pairs, with the chosen one marked; a click chooses another. */
-export function PairMap({ name, title, label, look, image, pairs, state, change }: MapProps) {
+export function PairMap(props: MapProps): JSX.Element {
+	const { name, title, label, look, image, values, pairs, state, change } = props;
 	const { rows, columns } = pairs;
 	const height = 250;
 	const draw = useCallback(
@@ -92,7 +95,8 @@ export function PairMap({ name, title, label, look, image, pairs, state, change 
 		const b = Math.floor(((x - LEFT) / size) * columns);
 		if (a >= 0 && b >= 0 && a < rows && b < columns) change({ a, b });
 	};
-	return <Picture {...{ name, label, height, look, draw, over, onPick: pick }} />;
+	const table = () => ofPairs(pairs, [name], (q) => [values[q]!]);
+	return <Picture {...{ name, label, height, look, draw, over, table, onPick: pick }} />;
 }
 
 function sizeOf({ width, height }: { width: number; height: number }): number {

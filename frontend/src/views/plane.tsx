@@ -32,7 +32,11 @@ export function Plane({
 		(frame: Frame) => drawPlane(frame, places, frequency, marked, color, title),
 		[places, frequency, color, title, `${marked}`],
 	);
-	return <Picture {...{ name, label, height, look, draw }} />;
+	const table = () => ({
+		columns: ["token", "cosine", "sine"],
+		rows: places.map(({ up, right }, token) => [token, up, right]),
+	});
+	return <Picture {...{ name, label, height, look, draw, table }} />;
 }
 
 /** The middle and the half of a picture's square, with room for what is written around it. */

@@ -73,7 +73,11 @@ function Bars({ kept, index, look }: Omit<Props, "scale" | "pick">): JSX.Element
 	const largest = values.map((value, i) => ({ value, k: i + 1 })).sort((a, b) => b.value - a.value);
 	const told = largest.slice(0, 4).map(({ k, value }) => `frequency ${k} ${percent(value)}`);
 	const label = `Shares of power at step ${whole(kept.steps.data[index]!)}; the largest: ${told.join(", ")}.`;
-	return <Picture name="spectrum" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () => ({
+		columns: ["frequency", "share"],
+		rows: values.map((value, i) => [i + 1, value]),
+	});
+	return <Picture name="spectrum" {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
@@ -142,9 +146,16 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 	return (
 		<Picture
 			name="spectrum-steps"
+			table={() => ({ columns: ["step", "frequency", "share"], rows: sharesOf(kept) })}
 			{...{ label, height: HEIGHT, look, draw, over, onPick: choose }}
 		/>
 	);
+}
+
+function* sharesOf(kept: Kept): Generator<number[]> {
+	for (const [index, step] of kept.steps.data.entries()) {
+		for (const [i, share] of shares(kept, index).entries()) yield [step, i + 1, share];
+	}
 }
 
 function boxOf({ width, height }: { width: number; height: number }): Box {

@@ -4,6 +4,7 @@ import { drawX } from "../axes.ts";
 import { isMissing, type Kept, largest, row } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { colorOf, groups } from "../groups.ts";
+import { grid } from "../tables.ts";
 import { percent, whole } from "../words.ts";
 
 const TITLE = 22;
@@ -132,6 +133,15 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 		},
 		[kept, index, height, name],
 	);
+	const table = () => {
+		const numbers = side.numbers(index);
+		return grid(
+			["neuron", across, "weight"],
+			kept.order.data,
+			places,
+			(neuron, place) => numbers[side.at(neuron, place)]!,
+		);
+	};
 	const now = [...row(kept.frequency!, index)];
 	const waves = now.filter(Boolean);
 	const all = [...new Set(waves)].sort((a, b) => a - b);
@@ -142,7 +152,7 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 	return (
 		<div>
 			<h3>{side.title}</h3>
-			<Picture {...{ name, label, height, look, draw }} />
+			<Picture {...{ name, label, height, look, draw, table }} />
 		</div>
 	);
 }

@@ -5,6 +5,7 @@ import { type Kept, largest, row } from "../bundle.ts";
 import { colorOf, type Group, groups } from "../groups.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { cells, paint } from "../ramp.ts";
+import { grid } from "../tables.ts";
 import { short, whole } from "../words.ts";
 
 const HEIGHT = 260;
@@ -118,7 +119,15 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 	const label =
 		`Heatmap of the weights ${matrix.title} at step ${whole(kept.steps.data[index]!)}: ` +
 		`${matrix.side.order.length} ${matrix.side.name}s by ${matrix.columns} ${matrix.across}s, from ${short(-limit)} to ${short(limit)}.`;
-	return <Picture name={matrix.name} {...{ label, height: HEIGHT, look, draw }} />;
+	const { order, name } = matrix.side;
+	const table = () =>
+		grid(
+			[name, matrix.across, "weight"],
+			order,
+			matrix.columns,
+			(one, column) => matrix.numbers[matrix.at(one, column)]!,
+		);
+	return <Picture name={matrix.name} {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 /** Beside each group of neurons its frequency, where there is room for it. */
