@@ -17,6 +17,7 @@ from flyroom.cli import app
 from flyroom.explorer import page
 from flyroom.explorer._formula import NoFormula, check, formula
 from flyroom.explorer._pack import MAGIC, pack
+from flyroom.explorer._tasks import asks_too_much
 from helpers import MAPPED, modular, parity
 
 SCHEDULE = fr.Schedule(per_octave=2)
@@ -160,6 +161,11 @@ def test_what_the_page_cannot_compute_it_says(model: Any, why: str):
     network = model.init(task.signature, 7, key=jax.random.key(0))
     with pytest.raises(NoFormula, match=why):
         formula(network, 2)
+
+
+def test_more_questions_than_a_page_asks_are_not_even_listed():
+    assert not asks_too_much(fr.tasks.ModularArithmetic(p=113, ordered=True))
+    assert asks_too_much(fr.tasks.ModularArithmetic(p=10**7, ordered=True))  # 10^14 of them
 
 
 def test_the_ideal_construction_of_the_last_network_is_carried(runs: xr.Dataset):

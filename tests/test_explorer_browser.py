@@ -28,6 +28,7 @@ PICTURES = {
 }  # fmt: skip
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         CHROMIUM is None, reason="no chromium: install Debian's package of that name"
     ),

@@ -13,12 +13,12 @@ from ..results import Kept, StoreError
 from ..spec import SpecError
 from ..tasks import Corrupted, Examples
 from ..training import Experiment
+from ._kept import ENDS, is_finite, spread
 from ._parity import parity_of
-from ._tasks import adds, clean, relevant_bits
+from ._tasks import adds, clean, relevant_bits, seed_of
 
 MEASURED = 4  # networks that are measured for each that is explained, which takes far longer
 LAID_OUT = 8  # networks whose hidden units are laid out by t-SNE, of all runs together
-ENDS = 2  # the first network of a run and its last
 
 NOT_ASKED = (
     "Nothing was explained in this page. Write it with flyroom export STORE page.html --explained "
@@ -54,19 +54,12 @@ def examined(runs: xr.Dataset, *, explained: int) -> dict[int, dict[str, Any]]:
     return told
 
 
-def spread(steps: list[int], count: int) -> list[int]:
-    """So many of some steps, evenly, with the first and the last."""
-    if len(steps) <= count:
-        return steps
-    return [steps[i] for i in np.linspace(0, len(steps) - 1, count).round().astype(int)]
-
-
 def _run(runs: xr.Dataset, run: int, steps: list[int], each: int, places: int) -> dict[str, Any]:
     experiment = results.experiment_of(runs, run, recording=False)
     measured = spread(steps, MEASURED * each)
     few = set(spread(measured, each))
     found = results.networks(runs.sel(run=[run]), set(measured))
-    networks = sorted((one for one in found if _finite(one.network)), key=lambda one: one.step)
+    networks = sorted((one for one in found if is_finite(one.network)), key=lambda one: one.step)
     if not networks:
         return {"explained": {"why": "The weights that were kept are not numbers: it diverged."}}
     told: dict[str, Any] = {
@@ -79,15 +72,6 @@ def _run(runs: xr.Dataset, run: int, steps: list[int], each: int, places: int) -
     if relevant_bits(experiment.task) and measures.has_tables(networks[-1].network):
         told["parity"] = parity_of(networks, experiment, seed_of(experiment), places)
     return told
-
-
-def seed_of(experiment: Experiment) -> int:
-    """The seed of its split."""
-    return experiment.seed if experiment.split_seed is None else experiment.split_seed
-
-
-def _finite(network: Any) -> bool:
-    return all(np.isfinite(weights).all() for weights in jax.tree.leaves(network))
 
 
 def _steps(networks: list[Kept]) -> np.ndarray:

@@ -11,11 +11,10 @@ from .. import mechanisms, results, spec
 from ..losses import CrossEntropy, NaiveCrossEntropy, Squared
 from ..models import TransformerNetwork
 from ..spec import SpecError
-from ..tasks import AbstractTable, Corrupted, ModularArithmetic
+from ..tasks import AbstractTable, ModularArithmetic
 from ..training import Experiment
 from ._formula import NoFormula, Tree, check, formula, residues
-
-MOST = 2**15  # questions that a page asks
+from ._tasks import MOST, asks_too_much, clean, seed_of
 
 
 def none(why: str) -> dict[str, Any]:
@@ -30,9 +29,11 @@ def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
     what they give has to be its logits.
     """
     experiment = results.experiment_of(runs, run, recording=False)
-    task, loss = _clean(experiment.task), experiment.loss
+    task, loss = clean(experiment.task), experiment.loss
     if not isinstance(task, AbstractTable):
         return none("Its task has no table of all questions.")
+    if asks_too_much(task):
+        return none(f"There are more than {MOST:,} questions: too many to ask in a page.")
     if hasattr(task, "ordered"):
         task = spec.replace(task, {"ordered": True})
     inputs, labels = task.table()
@@ -59,11 +60,6 @@ def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
     }
 
 
-def _clean(task: Any) -> Any:
-    """The task whose answers are right."""
-    return task.clean if isinstance(task, Corrupted) else task
-
-
 def _reading(network: Any) -> dict[str, Any] | None:
     """Of a transformer, the first token that asks, and from which to which its residues are."""
     if not isinstance(network, TransformerNetwork):
@@ -73,8 +69,7 @@ def _reading(network: Any) -> dict[str, Any] | None:
 
 def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:
     """Which questions a run was trained on, in either order where order makes no difference."""
-    task = _clean(experiment.task)
-    seed = experiment.seed if experiment.split_seed is None else experiment.split_seed
+    task, seed = clean(experiment.task), seed_of(experiment)
 
     def keys(rows: np.ndarray) -> list[bytes]:
         alike = rows if getattr(task, "ordered", True) else np.sort(rows, axis=1)

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Any
 
-import jax
 import numpy as np
 import xarray as xr
 
@@ -11,6 +10,7 @@ from .. import measures, results
 from ..figures import swept
 from ..results import StoreError
 from ..spec import SpecError
+from ._kept import is_finite
 from ._tasks import relevant_bits
 
 NO_WEIGHTS = "No weights of it were kept."
@@ -44,7 +44,7 @@ def _relevant(runs: xr.Dataset, run: int | None) -> list[int]:
 def _profile(network: Any, share: float, relevant: list[int]) -> dict[str, Any]:
     if not measures.has_tables(network):
         return {"why": NO_PROFILE}
-    if not all(np.isfinite(weights).all() for weights in jax.tree.leaves(network)):
+    if not is_finite(network):
         return {"why": NOT_NUMBERS}
     if not measures.reads_tokens(network):
         mass = np.abs(np.asarray(measures.input_tables(network))).sum((0, 2))

@@ -13,6 +13,7 @@ from ..results import StoreError
 from ..spec import SpecError
 from ..tasks import AbstractTask, Examples
 from ..training import Experiment
+from ._tasks import asks_too_much, clean, seed_of
 
 NO_ROOM = "Its first weights had no room in this page. Export this run alone."
 NO_START = (
@@ -55,8 +56,9 @@ def _start_of(runs: xr.Dataset, run: int) -> dict[str, Any]:
     weights = _weights(network)
     if isinstance(rules, str) or weights is None:
         return {"why": rules if isinstance(rules, str) else OTHER_MODEL}
-    seed = experiment.seed if experiment.split_seed is None else experiment.split_seed
-    split = experiment.task.split(seed)
+    if asks_too_much(clean(experiment.task)):
+        return {"why": "There are more questions than the page trains on."}
+    split = experiment.task.split(seed_of(experiment))
     tables = weights["form"]["inputs"] // (experiment.task.signature.tokens or 1)
     sides = [_rows(side, experiment.task, tables) for side in (split.train, split.test)]
     if any(side is None for side in sides):

@@ -1,8 +1,21 @@
 """What the explorer has to know of a task."""
 
+import math
 from typing import Any
 
 from ..tasks import Corrupted, ModularArithmetic, SparseParity
+from ..training import Experiment
+
+MOST = 2**15  # questions that a page asks
+
+
+def asks_too_much(task: Any) -> bool:
+    """Whether there are more questions than a page asks, told without asking for their table.
+
+    A store may say of its task what it likes.
+    """
+    spans = task.signature.spans or ()
+    return math.prod(last - first for first, last in spans) > MOST
 
 
 def clean(task: Any) -> Any:
@@ -22,3 +35,8 @@ def adds(task: Any) -> bool:
     if not isinstance(task, ModularArithmetic) or not isinstance(task.operation, str):
         return False
     return task.operation.replace(" ", "") == "a+b" and task.encoding in ("pair", "equals")
+
+
+def seed_of(experiment: Experiment) -> int:
+    """The seed of its split."""
+    return experiment.seed if experiment.split_seed is None else experiment.split_seed

@@ -16,9 +16,9 @@ from ..results import Kept, StoreError
 from ..spec import SpecError
 from ._formula import NoFormula, formula, heard, residues
 from ._forward import forward, none
+from ._kept import ENDS, is_finite, spread
 
 SHARE = 0.85  # of a neuron's power that its frequency has to hold, as in all pictures
-ENDS = 2  # the first network of a run and its last
 
 NOT_KEPT = (
     "No weights of this run were kept. Train with keep=fr.Schedule(per_octave=8) to have them "
@@ -55,7 +55,7 @@ def networks_of(runs: xr.Dataset, room: int) -> dict[int, dict[str, Any]]:
         found: defaultdict[int, list[Kept]] = defaultdict(list)
         wanted = {step for steps in shown.values() for step in steps}
         for one in results.networks(runs.sel(run=list(shown)), wanted):
-            if one.step in shown[one.run] and _finite(one.network):
+            if one.step in shown[one.run] and is_finite(one.network):
                 found[one.run].append(one._replace(network=_collapsed(one.network)))
     except (StoreError, SpecError) as error:
         return dict.fromkeys(told, none(f"The weights cannot be read here: {error}"))
@@ -71,10 +71,6 @@ def networks_of(runs: xr.Dataset, room: int) -> dict[int, dict[str, Any]]:
 
 def _is_shown(network: Any) -> bool:
     return measures.has_tables(network) or isinstance(network, TransformerNetwork)
-
-
-def _finite(network: Any) -> bool:
-    return all(np.isfinite(weights).all() for weights in jax.tree.leaves(network))
 
 
 def _collapsed(network: Any) -> Any:
@@ -107,13 +103,7 @@ def _chosen(kept: dict[int, list[int]], room: int, size: Size) -> dict[int, list
     """Steps of as many runs as can have two, spread evenly over those that each was kept at."""
     count = min(len(kept), max(0, room) // (ENDS * size.each + size.once))
     runs = list(kept)[:count]
-    return {run: _spread(kept[run], (room // count - size.once) // size.each) for run in runs}
-
-
-def _spread(steps: list[int], count: int) -> list[int]:
-    if len(steps) <= count:
-        return steps
-    return [steps[i] for i in np.linspace(0, len(steps) - 1, count).round().astype(int)]
+    return {run: spread(kept[run], (room // count - size.once) // size.each) for run in runs}
 
 
 def _is_attending(network: Any) -> bool:
