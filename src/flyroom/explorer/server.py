@@ -43,6 +43,7 @@ from .page import ROOM, program
 POLL = 0.5  # seconds between two looks at the store
 BODY = 2**16  # bytes of a request
 CONNECTIONS = 1000
+AT_REST = ("finished", "unfinished")  # states in which nobody trains
 EXPLAINED = 24  # networks that are explained of a store into which nobody trains
 CLOSER = "+"  # behind the version of a store: the same, with explanations
 LIMIT = 16_000_000  # bytes of curves and weights: they stay on this machine
@@ -98,7 +99,7 @@ class Explorer:
             return False
         busy = self.examining is not None and not self.examining.done()
         known = self.closer is not None and self.closer.version == self.built.version + CLOSER
-        return not (busy or known) and self.news["state"] in ("finished", "unfinished")
+        return not (busy or known) and self.news["state"] in AT_REST
 
     async def _examine(self) -> None:
         """Reads the store once more, with what takes longer than anybody likes to wait."""
@@ -114,7 +115,8 @@ class Explorer:
         try:
             now = self.watched.version()
             before = version.removesuffix(CLOSER)
-            version = now if self.watched.rested or not now else before
+            over = training.state(self.watched.changed) in AT_REST  # then nobody is disturbed
+            version = now if self.watched.rested or over or not now else before
         except StoreError as error:
             wrong = str(error)
         if self.closer is not None and self.closer.version == version + CLOSER:
