@@ -89,11 +89,18 @@ def visit(page: Page, file: Path, fragment: str = "") -> None:
     page.locator("[data-picture], [role=alert]").first.wait_for()
 
 
+def settled(page: Page) -> None:
+    """Waits for what comes a moment later."""
+    page.wait_for_function("!document.querySelector('[data-pending]')")
+
+
 def pictures(page: Page) -> dict[str, str]:
     """Every picture as it is drawn, by its name."""
     return page.evaluate(
         """async () => {
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            while (document.querySelector("[data-pending]"))
+                await new Promise((done) => setTimeout(done, 10));
             const found = [...document.querySelectorAll("canvas[role=img]")];
             return Object.fromEntries(found.map((c) => [c.dataset.picture, c.toDataURL()]));
         }"""
@@ -110,6 +117,7 @@ def linked(page: Page, part: str) -> None:
 
 
 def outcome(page: Page, name: str = "taken apart") -> tuple[float, float]:
+    settled(page)
     row = page.locator(f"[data-outcome='{name}']")
     accuracy, loss = row.get_attribute("data-accuracy"), row.get_attribute("data-loss")
     return float(accuracy or "nan"), float(loss or "nan")

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { stepScale } from "../axes.ts";
 import {
 	type Bundle,
@@ -112,10 +112,12 @@ function OfNetwork({
 }: Shared & { kept: Kept; progress: Progress | undefined }) {
 	const steps = kept.steps.data;
 	const index = latest(steps, state.step);
-	const taken = useTaken(kept, index, state);
+	const late = useLate(kept, index);
+	const taken = useTaken(kept, late, state);
+	const pending = late === index ? undefined : "";
 	return (
 		<>
-			<section class="wide">
+			<section class="wide" data-pending={pending}>
 				<h2>Weights</h2>
 				<Weights {...{ kept, index, look }} />
 				{steps[index] !== state.step && (
@@ -147,7 +149,7 @@ function OfNetwork({
 			</section>
 			<section class="tall">
 				<h2>Take it apart</h2>
-				<Apart {...{ kept, index, look, state, change, taken }} />
+				<Apart {...{ kept, index: late, look, state, change, taken }} />
 			</section>
 			<section class="wide">
 				<h2>Circles and stars</h2>
@@ -171,6 +173,18 @@ function OfNetwork({
 			)}
 		</>
 	);
+}
+
+/** A snapshot that follows another one when that is painted: what takes longer is shown of it. */
+function useLate(kept: Kept, index: number): number {
+	const [late, setLate] = useState({ kept, index });
+	const now = late.kept === kept ? late.index : index;
+	useEffect(() => {
+		if (now === index) return;
+		const timer = setTimeout(() => setLate({ kept, index }));
+		return () => clearTimeout(timer);
+	}, [kept, index, now]);
+	return now;
 }
 
 /** The steps of a run at which there is something to see: its weights, or else its records. */
