@@ -38,7 +38,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("request", lambda request: said.append(request.url))
     yield page
     page.close()
-    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "file:")
     assert [one for one in said if not one.startswith(local)] == []
 
 
@@ -293,3 +293,19 @@ def test_in_a_notebook_what_is_looked_at_goes_to_python_and_back(
         page.get_by_text("sent to run 1 step 64").wait_for()
         assert "at step 64" in label(page, "weights-in-0")
         page.close()
+
+
+def test_the_server_shows_what_the_file_shows(page: Page, runs: xr.Dataset, tmp_path: Path):
+    """Every picture of every page, also after the page was told of explanations."""
+    file = fr.explorer.write_page(runs, tmp_path / "page.html", explained=0)
+    with serving("explore", str(runs.attrs["store"])) as server:
+        for name in ("run", "runs", "story", "hand", "train"):
+            drawn = []
+            for link in (f"{file.as_uri()}#page={name}", f"{server.link}#page={name}"):
+                page.goto("about:blank")
+                page.goto(link)
+                page.locator("[data-picture]").first.wait_for()
+                drawn.append(pictures(page))
+            theirs, ours = drawn
+            assert theirs
+            assert {key: ours.get(key) for key in theirs} == theirs, name
