@@ -26,6 +26,7 @@ from test_explorer_browser import (
     step,
 )
 from test_explorer_server import LONG, serving
+from test_explorer_views import AXE
 
 
 @pytest.fixture
@@ -293,6 +294,18 @@ def test_in_a_notebook_what_is_looked_at_goes_to_python_and_back(
         page.get_by_text("sent to run 1 step 64").wait_for()
         assert "at step 64" in label(page, "weights-in-0")
         page.close()
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_form_can_be_used_by_all(page: Page, tmp_path: Path, width: int):
+    page.set_viewport_size({"width": width, "height": 900})
+    with serving("explore", str(tmp_path / "new.zarr")) as server:
+        page.goto(server.link)
+        page.get_by_role("button", name="start").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run().then((found) => found.violations)")
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
 def test_the_server_shows_what_the_file_shows(page: Page, runs: xr.Dataset, tmp_path: Path):

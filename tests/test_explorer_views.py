@@ -343,7 +343,10 @@ def test_nothing_stands_in_anyones_way(
 ):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     pages = {
-        "sweep": ["run=0", "page=runs", "page=runs&cell=1,1"],
+        "sweep": [
+            *("run=0", "page=runs", "page=runs&cell=1,1"),
+            *("page=story", "page=hand", "page=train"),
+        ],
         "corrupted": [""],
         "bits": [""],
     }
