@@ -15,7 +15,7 @@ from ..tasks import Corrupted, Examples
 from ..training import Experiment
 from ._kept import ENDS, is_finite, spread
 from ._parity import parity_of
-from ._tasks import adds, clean, relevant_bits, seed_of
+from ._tasks import adds, asks_too_much, clean, relevant_bits, seed_of
 
 MEASURED = 4  # networks that are measured for each that is explained, which takes far longer
 LAID_OUT = 8  # networks whose hidden units are laid out by t-SNE, of all runs together
@@ -23,6 +23,10 @@ LAID_OUT = 8  # networks whose hidden units are laid out by t-SNE, of all runs t
 NOT_ASKED = (
     "Nothing was explained in this page. Write it with flyroom export STORE page.html --explained "
     "24, or explore fewer runs."
+)
+TOO_MANY = (
+    "Its questions are too many to be asked while a page is written. In the shell: flyroom explain "
+    "STORE."
 )
 NOT_ADDITION = (
     "Restricted and excluded loss are of addition modulo p, whose logits are waves of a + b."
@@ -80,6 +84,8 @@ def _steps(networks: list[Kept]) -> np.ndarray:
 
 def _explained(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
     """With what each network computes, what proves it, and what else was tried."""
+    if asks_too_much(clean(experiment.task)):
+        return {"why": TOO_MANY}
     try:
         found = [mechanisms.explain(one.network, experiment.task) for one in networks]
     except SpecError as error:
@@ -123,6 +129,8 @@ def _progress(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
     task = clean(experiment.task)
     if not adds(experiment.task):
         return {**told, "why": NOT_ADDITION}
+    if asks_too_much(task):
+        return {**told, "why": TOO_MANY}
     if not keys:
         return {**told, "why": NO_KEYS}
     trained = np.zeros((task.p, task.p), bool)

@@ -67,6 +67,7 @@ class Explorer:
         self.built: Built | None = None
         self.closer: Built | None = None
         self.examining: asyncio.Task[None] | None = None
+        self.examined = ""  # the last version that was, also where nothing came of it
         self.building = asyncio.Lock()
         self.reader = ThreadPoolExecutor(2, "reader", initializer=_yield_to_others)
 
@@ -90,16 +91,16 @@ class Explorer:
             if self.news != before:
                 for listener in self.listeners:
                     listener.set()
-            if self._is_at_leisure():
+            if self.built is not None and self._is_at_leisure(self.built):
+                self.examined = self.built.version
                 self.examining = asyncio.create_task(self._examine())
 
-    def _is_at_leisure(self) -> bool:
+    def _is_at_leisure(self, built: Built) -> bool:
         """Whether the store that somebody looks at lies still, and was not yet explained."""
-        if self.built is None or not self.listeners or self.news["version"] != self.built.version:
-            return False
         busy = self.examining is not None and not self.examining.done()
-        known = self.closer is not None and self.closer.version == self.built.version + CLOSER
-        return not (busy or known) and self.news["state"] in AT_REST
+        shown = bool(self.listeners) and self.news["version"] == built.version
+        still = self.news["state"] in AT_REST
+        return shown and still and not busy and self.examined != built.version
 
     async def _examine(self) -> None:
         """Reads the store once more, with what takes longer than anybody likes to wait."""
