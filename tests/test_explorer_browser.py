@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import flyroom as fr
 from flyroom.algebra import fourier_basis
@@ -91,7 +91,7 @@ def visit(page: Page, file: Path, fragment: str = "") -> None:
 
 def settled(page: Page) -> None:
     """Waits for what comes a moment later."""
-    page.wait_for_function("!document.querySelector('[data-pending]')")
+    expect(page.locator("[data-pending]")).to_have_count(0)
 
 
 def pictures(page: Page) -> dict[str, str]:

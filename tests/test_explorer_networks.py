@@ -166,6 +166,7 @@ def test_rounded_to_its_ideal_construction(page: Page, trained: Trained):
     patches = neurons_off(ideal, [3])
     close(page, trained.scored(logits_of(ideal, trained.inputs, patches)))
     page.get_by_label("step", exact=True).fill("0")
+    shared.settled(page)
     assert button.is_disabled()
     assert "go to step 200" in page.locator(".choices").inner_text()
 

@@ -224,6 +224,7 @@ def test_what_is_added_by_hand_is_in_the_link(page: Page, file: Path):
 
 def test_a_network_of_the_page_groks_and_can_be_stopped_and_begun_anew(page: Page, file: Path):
     visit(page, file, "page=train")
+    page.locator("[data-picture=live-circle]").wait_for()  # the worker has drawn its weights
     before = pictures(page)
     page.get_by_role("button", name="start").click()
     wait_for_step(page, 300)
