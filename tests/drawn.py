@@ -47,7 +47,7 @@ def four_runs() -> xr.Dataset:
         {
             "title": "flyroom runs",
             "spec": json.dumps(spec.to_dict(experiment)),
-            "over": json.dumps({"seed": [7, 8, 9, 10]}),
+            "over": json.dumps([{"seed": [7, 8, 9, 10]}]),
             "provenance": json.dumps({"flyroom": "0.1.0", "revision": "abc123"}),
         },
     ).assign(status=("run", np.array([2, 2, 4, 0], np.int8)))

@@ -115,7 +115,7 @@ def test_a_training_that_has_finished_goes_on_only_to_more_steps(tmp_path: Path)
         assert server.ask("resume", {"steps": 100})[0] == 200
         assert "at least the 200" in server.until("finished")["error"]
         assert server.ask("resume", {"steps": 300})[0] == 200
-        while not fr.open(store).last_step.max() == 300:
+        while fr.open(store).last_step.max() != 300:
             time.sleep(0.3)
 
 

@@ -13,7 +13,7 @@ import json
 import operator
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import equinox as eqx
@@ -92,8 +92,27 @@ _BOUNDS = {
 
 def check(owner: str, field: dataclasses.Field, value: Any) -> None:
     """Raises `SpecError` if a concrete `value` of `field` is outside its declared bounds."""
-    meta = field.metadata
     _check_type(owner, field, value)
+    _check_bounds(owner, field, value)
+
+
+def check_each(spec: Any, path: str, values: Sequence[Any]) -> None:
+    """Raises `SpecError` if one of many numbers is not allowed at the dotted `path`.
+
+    What a noun demands of several of its fields together is not asked.
+    """
+    *_, (node, _, field) = walk(spec, path)
+    if field is None:  # an entry of a tuple or a mapping has no bounds of its own
+        replace(spec, {path: values[0]})
+        return
+    for one in {type(value): value for value in values}.values():
+        _check_type(type(node).__name__, field, one)
+    numbers = [value for value in values if value is not None]
+    _check_bounds(type(node).__name__, field, np.asarray(numbers))
+
+
+def _check_bounds(owner: str, field: dataclasses.Field, value: Any) -> None:
+    meta = field.metadata
     options = meta.get("options")
     if options is not None and value not in options:
         raise SpecError(
@@ -374,6 +393,8 @@ def _required(field: dataclasses.Field) -> bool:
 
 def read(root: Any, path: str, data: Any) -> Any:
     """What plain data, as `to_dict` gives it, stands for at the dotted `path` of a spec."""
+    if isinstance(data, (int, float)):
+        return data  # whatever the path: of a conditional axis, only some runs may have it
     *_, (node, name, field) = walk(root, path)
     return from_dict(data, None if field is None else room_of(type(node), name))
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import tomli_w
 
 
@@ -13,12 +15,20 @@ def show(name: str, /, *, json: bool = False) -> None:
     """
     from json import dumps
 
-    from .. import spec
+    from .. import spec, sweeps
     from . import output, sources
+
+    def plain(row: Any) -> Any:
+        if isinstance(row, tuple):
+            return [plain(value) for value in row]
+        return {} if row is ... else spec.to_dict(row)
 
     with output.errors(json):
         experiment, over = sources.load(name)
         data = {k: v for k, v in spec.to_dict(experiment).items() if k != "class"}
         if over:
-            data["over"] = {path: [spec.to_dict(v) for v in vs] for path, vs in over.items()}
+            data["over"] = {
+                paths if isinstance(paths, str) else ", ".join(paths): [plain(row) for row in rows]
+                for paths, rows in sweeps.Space(experiment, over).over.items()
+            }
         print(dumps(data) if json else tomli_w.dumps(data).rstrip())

@@ -2,16 +2,19 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from .. import spec
+from .. import spec, sweeps
 from ..recipes.names import by_name
 from ..results import experiment_of, open as open_store
 from ..spec import SpecError
+from ..sweeps import Over, values
 from ..training import Experiment
 
+Design = Literal["sobol", "random"]
 
-def load(name: str) -> tuple[Experiment, dict[str, list[Any]]]:
+
+def load(name: str) -> tuple[Experiment, dict[Any, list[Any]]]:
     """The experiment of that name and what its file sweeps over.
 
     Args:
@@ -37,4 +40,52 @@ def load(name: str) -> tuple[Experiment, dict[str, list[Any]]]:
         raise SpecError(f"{path} is not TOML: {error}.") from error
     over = data.pop("over", {})
     experiment = spec.from_dict({"class": "training:Experiment", **data})
-    return experiment, {p: [spec.read(experiment, p, v) for v in vs] for p, vs in over.items()}
+    return experiment, dict(_read(experiment, key, rows) for key, rows in over.items())
+
+
+def _read(experiment: Experiment, key: str, rows: Any) -> tuple[Any, list[Any]]:
+    """One table of a file: its paths, and its rows, in which `{}` leaves a field as it is."""
+    paths = tuple(path.strip() for path in key.split(","))
+    if not isinstance(rows, list):
+        raise SpecError(f"over `{key}`: got {rows!r}; allowed: a list of values.")
+    if len(paths) == 1:
+        return key, [spec.read(experiment, key, value) for value in rows]
+
+    def plain(path: str, value: Any) -> Any:
+        return ... if value == {} else spec.read(experiment, path, value)
+
+    fits = [isinstance(row, list) and len(row) == len(paths) for row in rows]
+    return paths, [
+        tuple(map(plain, paths, row)) if fit else row for row, fit in zip(rows, fits, strict=True)
+    ]
+
+
+def over(experiment: Experiment, words: list[str], samples: int | None, design: Design) -> Over:
+    """The sweep that `--over`, `--samples` and `--design` ask for.
+
+    Raises:
+        SpecError: a file, an axis or a value is not what it should be.
+    """
+    axes: dict[Any, Any] = {}
+    for word in words:
+        if word.startswith("@"):
+            axes |= sweeps.points(experiment, word[1:])
+    drawn: dict[str, Any] = {}
+    for path, text in values.assignments(filter(_is_axis, words), "--over").items():
+        if (distribution := values.distribution(text)) is not None:
+            spec.get(experiment, path)
+            drawn[path] = distribution
+        else:
+            axes[path] = values.values(experiment, path, text)
+    if bool(drawn) != (samples is not None):
+        raise SpecError(
+            "--samples: allowed: together with an axis to draw from, such as "
+            "--over 'optimizer.weight_decay=loguniform(1e-3, 1)' --samples 64."
+        )
+    if samples is None:
+        return axes
+    return (sweeps.sobol if design == "sobol" else sweeps.random)(drawn, samples) | axes
+
+
+def _is_axis(word: str) -> bool:
+    return not word.startswith("@")

@@ -1,6 +1,6 @@
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,8 @@ def train(
     /,
     *,
     over: Words = None,
+    samples: Count = None,
+    design: Literal["sobol", "random"] = "sobol",
     set: Words = None,
     steps: int | None = None,
     store: Path | None = None,
@@ -33,8 +35,14 @@ def train(
     name
         A recipe such as pair-mod67, or a TOML file as `flyroom show` prints it.
     over
-        An axis: path=values, as a list (optimizer.weight_decay=0.1,0.3,1) or a range (seed=0:64).
-        May be given several times; every combination is trained.
+        An axis: path=values, as a list (optimizer.weight_decay=0.1,0.3,1), a range (seed=0:64) or
+        something to draw from (uniform(0, 1), loguniform(1e-3, 1), randint(8, 64)). Or @FILE.csv,
+        points in rows below a head of paths. May be given several times; every combination is
+        trained.
+    samples
+        How many points to draw from the axes that are drawn.
+    design
+        How they are drawn: sobol fills their space evenly, random draws each by itself.
     set
         One value: path=value. May be given several times.
     steps
@@ -72,12 +80,12 @@ def train(
         for path, text in given.items():
             new = values.value(experiment, path, text)
             experiment = spec.replace(experiment, {path: new})
-        for path, text in values.assignments(over or [], "--over").items():
-            axes[path] = values.values(experiment, path, text)
+        axes = {**axes, **sources.over(experiment, over or [], samples, design)}
         target = store or Path("runs") / f"{Path(name).stem.replace('_', '-')}.zarr"
         if live:
             sweeps.plan(experiment, axes)  # what is wrong is said before a browser opens
-            words = [name, *_words(over=over, set=set, steps=steps, devices=devices, slots=slots)]
+            words = [name, *_words(over=over, samples=samples, design=design, set=set, steps=steps)]
+            words += _words(devices=devices, slots=slots)
             words += [*_words(precision=precision), *["--quiet"] * quiet, *["--json"] * json]
             return serve(target, words=words, browser=not no_browser, json=json)
         machine = sweeps.Machine(devices=devices, slots=slots, progress=not quiet)

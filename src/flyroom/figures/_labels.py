@@ -17,7 +17,7 @@ def swept(runs: xr.Dataset) -> list[str]:
     over = (str(name) for name, c in runs.coords.items() if c.dims == ("run",))
     names = [name for name in over if name not in ("run", "program")]
     # A store lists its arrays in an order of its own.
-    named = list(json.loads(runs.attrs.get("over", "{}")))
+    named = [path for table in json.loads(runs.attrs.get("over", "[]")) for path in table]
     return sorted(names, key=lambda name: named.index(name) if name in named else len(named))
 
 

@@ -103,15 +103,16 @@ def experiment_of(
     experiment = spec.from_dict(data)
     if run is None:
         return experiment
-    over = json.loads(runs.attrs["over"])
-    shape = [len(values) for values in over.values()]
+    tables = json.loads(runs.attrs["over"])
+    shape = [len(next(iter(table.values()))) for table in tables]
     if not 0 <= run < (count := math.prod(shape)):
         raise StoreError(
             f"{runs.attrs.get('store', 'runs')}: got run {run}; allowed: 0 to {count - 1}."
         )
-    where = np.unravel_index(run, shape)
     point = {
-        path: spec.read(experiment, path, values[i])
-        for (path, values), i in zip(over.items(), where, strict=True)
+        path: spec.from_dict(column[row])
+        for table, row in zip(tables, np.unravel_index(run, shape), strict=True)
+        for path, column in table.items()
+        if column[row] != {}  # where a field is left as it is
     }
     return spec.replace(experiment, point)

@@ -77,10 +77,17 @@ def _runs(runs: xr.Dataset) -> str:
     counts = ", ".join(
         f"{ends.count(int(s))} {s.name.lower()}" for s in Status if ends.count(int(s))
     )
-    over = json.loads(runs.attrs.get("over", "{}"))
-    axes = ", ".join(f"{path} = {_values(values)}" for path, values in over.items())
+    tables = json.loads(runs.attrs.get("over", "[]"))
+    axes = ", ".join(_table(table) for table in tables)
     budget = int(runs.step.max())
     return f"{runs.sizes['run']} ({counts}), {budget:,} steps each; {axes}"
+
+
+def _table(table: dict[str, list[Any]]) -> str:
+    (path, values), *others = table.items()
+    if others:
+        return f"{len(values)} points of {', '.join(table)}"
+    return f"{path} = {_values(values)}"
 
 
 def _values(values: list[Any]) -> str:

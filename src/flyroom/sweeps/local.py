@@ -147,7 +147,7 @@ def resume(
             raise SpecError(f"steps: got {steps}; allowed: at least the {least} of the store.")
         manifest.extended(steps).write(path)
         space = Manifest.read(path).space(path, experiment, steps)
-    return _work(path, plan(space.experiment, space.axes), machine or Machine())
+    return _work(path, plan(space.experiment, space.over), machine or Machine())
 
 
 def _work(path: Path, todo: Plan, machine: Machine) -> xr.Dataset:

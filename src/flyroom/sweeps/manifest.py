@@ -28,20 +28,20 @@ class Manifest:
 
     Attributes:
         spec: the experiment, as `spec.to_dict` gives it, with its first budget.
-        over: the values of each axis, likewise.
+        over: the columns of each table, likewise, with `{}` where a field is left as it is.
         budgets: in steps; another one for each time that it was extended.
         provenance: what made it.
     """
 
     spec: Any
-    over: dict[str, list[Any]]
+    over: list[dict[str, list[Any]]]
     budgets: tuple[int, ...]
     provenance: dict[str, Any]
 
     @staticmethod
     def of(space: Space, made_by: dict[str, Any]) -> "Manifest":
         """The manifest of a new store."""
-        over = {path: [spec.to_dict(v) for v in values] for path, values in space.axes.items()}
+        over = [{p: _written(column) for p, column in table.items()} for table in space.tables]
         budget = (space.experiment.steps,)
         return Manifest(spec.to_dict(space.experiment), over, budget, made_by)
 
@@ -115,11 +115,13 @@ class Manifest:
                 f"{path} is of another experiment: {'; '.join(different)}. "
                 "Resume it with its own, or choose another store."
             )
-        axes = {p: [spec.read(base, p, v) for v in vs] for p, vs in self.over.items()}
-        budget = steps or self.budgets[-1]
-        if "steps" not in axes:
-            base = spec.replace(base, {"steps": budget})
-        return Space(base, axes)
+        over: dict[str | tuple[str, ...], list[Any]] = {
+            tuple(table): list(zip(*map(_meant, table.values()), strict=True))
+            for table in self.over
+        }
+        if not any("steps" in table for table in self.over):
+            base = spec.replace(base, {"steps": steps or self.budgets[-1]})
+        return Space(base, over)
 
     def begin(self, path: Path, todo: Plan) -> AbstractNetwork | None:
         """The network that every run starts from, if one was given.
@@ -144,7 +146,7 @@ class Manifest:
         ages, space = todo.ages, todo.space
         for budget in self.budgets[:-1]:
             shorter = spec.replace(space.experiment, {"steps": budget})
-            ages = np.union1d(ages, plan(shorter, space.axes).ages)
+            ages = np.union1d(ages, plan(shorter, space.over).ages)
         program = np.zeros(space.count, np.int32)
         for number, group in enumerate(todo.groups):
             program[group.runs] = number
@@ -160,6 +162,14 @@ class Manifest:
         )
 
 
+def _written(column: list[Any]) -> list[Any]:
+    return [{} if value is ... else spec.to_dict(value) for value in column]
+
+
+def _meant(column: list[Any]) -> list[Any]:
+    return [... if value == {} else spec.from_dict(value) for value in column]
+
+
 def _timeless(written: Any) -> Any:
     return {k: v for k, v in written.items() if k != "steps"}
 
@@ -173,13 +183,18 @@ def _differences(one: Any, other: Any, where: str = "") -> Any:
 
 
 def _column(space: Space, path: str) -> np.ndarray:
-    """The values of one axis for every run: numbers as they are, everything else as text."""
+    """The values of one axis for every run: numbers as they are, everything else as text.
+
+    Runs that have a value of their own there, or no such field, have NaN or an empty text.
+    """
     values = [spec.to_dict(v) for v in space.axes[path]]
-    if not all(isinstance(v, (int, float)) for v in values):
-        values = [v if isinstance(v, str) else json.dumps(v) for v in values]
-    return np.array(values, None if isinstance(values[0], (int, float)) else object)[
-        space.index(path)
-    ]
+    index = space.index(path)
+    if all(isinstance(v, (int, float)) for v in values):
+        if (index < 0).any():
+            values = [float(v) for v in values] + [np.nan]
+        return np.array(values)[index]
+    texts = [v if isinstance(v, str) else json.dumps(v) for v in values]
+    return np.array([*texts, ""], object)[index]
 
 
 def _curves(todo: Plan) -> tuple[Curve, ...]:

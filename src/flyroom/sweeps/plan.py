@@ -1,8 +1,6 @@
 """From a sweep to the fewest programs: shape fields make programs, leaves make axes."""
 
 import dataclasses
-import itertools
-import math
 
 import numpy as np
 from jaxtyping import Int
@@ -50,23 +48,17 @@ def plan(experiment: Experiment, over: Over | None = None) -> Plan:
         SpecError: any of its experiments cannot be run.
     """
     space = Space(experiment, over)
-    decides = [p for p in space.axes if not _is_free(experiment, p)]
-    free = [p for p in space.axes if p not in decides]
-    for path in free:
-        for value in space.axes[path]:
-            spec.replace(experiment, {path: value})  # checks each value's bounds
-    codes = np.zeros(space.count, np.int64)
-    for path in decides:
-        codes = codes * len(space.axes[path]) + space.index(path)
-    order = np.argsort(codes, kind="stable")
-    bounds = np.searchsorted(codes[order], np.arange(math.prod(_sizes(space, decides)) + 1))
+    axes = space.axes
+    free = [path for path in axes if _is_free(space, path)]
+    index = {path: space.index(path) for path in axes}
     found: dict[tuple[Program, tuple[int, int]], list[np.ndarray]] = {}
     ages, steps, never = np.zeros(0, np.int64), 0, {}
-    combinations = itertools.product(*(space.axes[p] for p in decides))
-    for number, values in enumerate(combinations):
-        chosen = spec.replace(experiment, dict(zip(decides, values, strict=True)))
-        spec.replace(chosen, {p: space.axes[p][0] for p in free})  # it has to have these leaves
-        runs = order[bounds[number] : bounds[number + 1]]
+    for runs in _alike([index[path] for path in axes if path not in free], space.count):
+        chosen = space.at(int(runs[0]))
+        for path in free:
+            codes = np.unique(index[path][runs])
+            if codes[-1] >= 0:
+                spec.check_each(chosen, path, [axes[path][c] for c in codes if c >= 0])
         found.setdefault(program_of(chosen), []).append(runs)
         ages, steps = np.union1d(ages, chosen.ages()), steps + chosen.steps * len(runs)
         never |= dict.fromkeys(chosen.never())
@@ -74,15 +66,24 @@ def plan(experiment: Experiment, over: Over | None = None) -> Plan:
         Group(f"program-{i}", program, sizes, np.sort(np.concatenate(runs)))
         for i, ((program, sizes), runs) in enumerate(found.items())
     ]
-    for group in groups:
-        _ = group.program.template  # the model has to fit the task
+    for program in {(p.nouns, p.signature): p for p, _ in found}.values():
+        _ = program.template  # the model has to fit the task
     return Plan(space, tuple(groups), ages, steps, tuple(never))
 
 
-def _is_free(experiment: Experiment, path: str) -> bool:
+def _is_free(space: Space, path: str) -> bool:
     """Whether the values along an axis change neither the program nor the sizes of the data."""
-    return path in _SEEDS or spec.kind(experiment, path) == "leaf"
+    if path in _SEEDS:
+        return True
+    some = int(np.argmax(space.index(path) >= 0))  # where it is conditional, not every run has it
+    return spec.kind(space.at(some), path) == "leaf"
 
 
-def _sizes(space: Space, paths: list[str]) -> list[int]:
-    return [len(space.axes[p]) for p in paths]
+def _alike(columns: list[np.ndarray], count: int) -> list[Int[np.ndarray, "run"]]:
+    """The runs that share their values in all columns, in the order of the first of each."""
+    codes = np.zeros(count, np.int64)
+    for column in columns:  # numbered anew each time, so that products stay small
+        codes = np.unique(codes * (column.max() + 2) + column + 1, return_inverse=True)[1]
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    return sorted(parts, key=lambda runs: runs[0])

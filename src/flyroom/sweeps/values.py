@@ -1,13 +1,17 @@
-"""Values as they are written in a shell or a form: `0.1,0.3,1`, `0:64`, `gelu`, `[64, 64]`."""
+"""Values as they are written in a shell or a form: `0.1,0.3,1`, `0:64`, `gelu`, `uniform(0, 1)`."""
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable
 from typing import Any
 
+from scipy import stats
+
 from .. import spec
 from ..spec import SpecError
 
+_DRAWN = re.compile(r"(uniform|loguniform|randint)\(([^,()]+),([^,()]+)\)")
 _RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(-?\d+))?")
 
 
@@ -42,6 +46,30 @@ def values(experiment: spec.Spec, path: str, text: str) -> list[Any]:
             raise SpecError(f"--over {path}={text}: the step of a range cannot be 0.")
         return list(range(start, stop, step))
     return [value(experiment, path, part) for part in _split(text)]
+
+
+def distribution(text: str) -> Any:
+    """What to draw from, such as `loguniform(1e-3, 1)` from 0.001 to 1; `None` if it is a list.
+
+    Raises:
+        SpecError: its bounds are not two increasing numbers that it can have.
+    """
+    found = _DRAWN.fullmatch(text.strip())
+    if found is None:
+        return None
+    name, low, high = found.groups()
+    try:
+        start, stop = float(low), float(high)
+    except ValueError:
+        start = stop = math.nan
+    if not (start < stop and (start > 0 or name != "loguniform")):
+        raise SpecError(
+            f"`{text}`: allowed: {name}(low, high), two numbers, the second larger"
+            f"{', both positive' * (name == 'loguniform')}."
+        )
+    if name == "uniform":
+        return stats.uniform(start, stop - start)
+    return stats.loguniform(start, stop) if name == "loguniform" else stats.randint(start, stop)
 
 
 def _split(text: str) -> list[str]:

@@ -29,13 +29,13 @@ def program_of(experiment: Experiment) -> tuple[Program, tuple[int, int]]:
     size, stream = experiment.batch_size, task.stream
     if size is not None and stream is None:
         _check_batches(size, [train for train, _ in sides])
-    nouns = _nouns(experiment)
+    # Leaves are replaced in every run, so they must not tell programs apart.
+    nouns = jax.tree.map(lambda _: 0.0, _nouns(experiment))
     parts = (
         1 if size is not None or nouns.model.joint else _parts(nouns, task.signature, rung(rows))
     )
     program = Program(
-        # Leaves are replaced in every run, so they must not tell programs apart.
-        nouns=jax.tree.map(lambda _: 0.0, nouns),
+        nouns=nouns,
         record=experiment.record,
         signature=task.signature,
         batch_size=size,
@@ -70,6 +70,13 @@ def _check_batches(size: int, rows: list[int]) -> None:
 
 def _parts(nouns: Nouns, signature: Signature, rows: int) -> int:
     """In how many parts a full batch is to be for the activations of one to fit a core's cache."""
+    parts = math.ceil(rows * _activations(nouns, signature) / CACHED)
+    return max(1, min(parts, rows // LEAST))
+
+
+@functools.cache
+def _activations(nouns: Nouns, signature: Signature) -> int:
+    """How many a network has for one example."""
     outputs = nouns.loss.outputs(signature.classes)
 
     def activations(key: Array) -> dict[str, Array]:
@@ -79,8 +86,7 @@ def _parts(nouns: Nouns, signature: Signature, rows: int) -> int:
         )
 
     seen = eqx.filter_eval_shape(activations, jr.key(0))
-    parts = math.ceil(rows * sum(x.size for x in jax.tree.leaves(seen)) / CACHED)
-    return max(1, min(parts, rows // LEAST))
+    return sum(x.size for x in jax.tree.leaves(seen))
 
 
 def _nouns(experiment: Experiment) -> Nouns:
