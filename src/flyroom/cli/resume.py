@@ -10,6 +10,7 @@ def resume(
     /,
     *,
     steps: int | None = None,
+    on: str = "here",
     devices: Count = None,
     slots: Count = None,
     quiet: bool = False,
@@ -23,6 +24,9 @@ def resume(
         The store, as `flyroom train` was given it.
     steps
         A larger budget: runs that had finished go on too.
+    on
+        Where: here, on the Ray cluster of this machine (ray; one is started if there is none), or
+        on another (ray://host:10001).
     devices
         How many CPU devices to use.
     slots
@@ -34,10 +38,10 @@ def resume(
     """
     environment.configure(devices)
     from .. import sweeps
-    from . import output
+    from . import output, sources
 
     with output.errors(json):
-        machine = sweeps.Machine(devices=devices, slots=slots, progress=not quiet)
+        machine = sources.machine(on, devices, slots, quiet)
         before = output.steps_done(store)
         began = time.monotonic()
         runs = sweeps.resume(store, steps=steps, machine=machine)

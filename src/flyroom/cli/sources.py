@@ -8,7 +8,7 @@ from .. import spec, sweeps
 from ..recipes.names import by_name
 from ..results import experiment_of, open as open_store
 from ..spec import SpecError
-from ..sweeps import Over, values
+from ..sweeps import AbstractMachine, Over, values
 from ..training import Experiment
 
 Design = Literal["sobol", "random"]
@@ -89,3 +89,17 @@ def over(experiment: Experiment, words: list[str], samples: int | None, design: 
 
 def _is_axis(word: str) -> bool:
     return not word.startswith("@")
+
+
+def machine(on: str, devices: int | None, slots: int | None, quiet: bool) -> AbstractMachine:
+    """What `--on`, `--devices` and `--slots` name.
+
+    Raises:
+        SpecError: it is neither this machine nor a cluster.
+    """
+    if on == "here":
+        return sweeps.Machine(devices=devices, slots=slots, progress=not quiet)
+    if on != "ray" and not on.startswith("ray://"):
+        raise SpecError(f"--on: got `{on}`; allowed: here, ray, ray://host:port.")
+    address = None if on == "ray" else on
+    return sweeps.RayCluster(address=address, cpus=devices, slots=slots, progress=not quiet)

@@ -20,6 +20,7 @@ def train(
     set: Words = None,
     steps: int | None = None,
     store: Path | None = None,
+    on: str = "here",
     devices: Count = None,
     slots: Count = None,
     precision: str | None = None,
@@ -49,6 +50,9 @@ def train(
         The budget of each run, in optimizer steps.
     store
         Where the results go; runs/NAME.zarr if not given.
+    on
+        Where: here, on the Ray cluster of this machine (ray; one is started if there is none), or
+        on another (ray://host:10001).
     devices
         How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
     slots
@@ -85,10 +89,10 @@ def train(
         if live:
             sweeps.plan(experiment, axes)  # what is wrong is said before a browser opens
             words = [name, *_words(over=over, samples=samples, design=design, set=set, steps=steps)]
-            words += _words(devices=devices, slots=slots)
+            words += _words(on=on, devices=devices, slots=slots)
             words += [*_words(precision=precision), *["--quiet"] * quiet, *["--json"] * json]
             return serve(target, words=words, browser=not no_browser, json=json)
-        machine = sweeps.Machine(devices=devices, slots=slots, progress=not quiet)
+        machine = sources.machine(on, devices, slots, quiet)
         began = time.monotonic()
         runs = sweeps.train(experiment, axes, store=target, machine=machine)
         output.trained(runs, time.monotonic() - began, int(runs["last_step"].sum()), json)

@@ -5,6 +5,7 @@ session has a folder of its own with one file per table. Rows count once a check
 says so; what a killed worker wrote after its last checkpoint is written again, bit for bit.
 """
 
+import abc
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -80,7 +81,23 @@ def read_table(path: Path, rows: int | None = None) -> np.ndarray:
     return np.memmap(path, dtype, mode="r", offset=start, shape=(count,))
 
 
-class Folder:
+class AbstractFolder(abc.ABC):
+    """What a worker writes into."""
+
+    @abc.abstractmethod
+    def table(self, name: str, dtype: np.dtype) -> Any:
+        """The table of that name, made if there is none."""
+
+    @abc.abstractmethod
+    def checkpoint(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Makes every row so far count, together with the given state."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class Folder(AbstractFolder):
     """Where one worker writes in one session."""
 
     def __init__(self, path: Path) -> None:
@@ -89,13 +106,11 @@ class Folder:
         self.tables: dict[str, Table] = {}
 
     def table(self, name: str, dtype: np.dtype) -> Table:
-        """The table of that name, made if there is none."""
         if name not in self.tables:
             self.tables[name] = Table(self.path / name, dtype)
         return self.tables[name]
 
     def checkpoint(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Makes every row so far count, together with the given state."""
         for table in self.tables.values():
             disk.sync(table.file)
         rows = {name: table.rows for name, table in self.tables.items()}
@@ -105,9 +120,14 @@ class Folder:
         disk.replace(self.path / CHECKPOINT, buffer.getvalue())
 
     def close(self) -> None:
-        """Lets go of the files."""
         for table in self.tables.values():
             table.file.close()
+
+
+def session(journal: Path, workers: int) -> list[Folder]:
+    """A new folder for each worker of a new session."""
+    number = len({folder.name.rpartition("-")[0] for folder in folders(journal)})
+    return [Folder(journal / f"session-{number:03d}-{i:02d}") for i in range(workers)]
 
 
 def folders(journal: Path) -> list[Path]:

@@ -1,7 +1,18 @@
 """Where programs run: plans, workers, checkpoints, and the verb `train`."""
 
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
 from .designs import points as points, random as random, sobol as sobol
-from .local import Interrupted as Interrupted, Machine as Machine, resume as resume, train as train
+from .local import Interrupted as Interrupted, resume as resume, train as train
+from .machine import AbstractMachine as AbstractMachine, Machine as Machine
 from .manifest import Manifest as Manifest
 from .plan import Plan as Plan, plan as plan
 from .space import Over as Over, Space as Space
+
+if TYPE_CHECKING:
+    from .cluster import RayCluster as RayCluster
+
+# Ray is an extra: what needs it is loaded when it is first asked for.
+__getattr__, *_ = lazy_loader.attach(__name__, submod_attrs={"cluster": ["RayCluster"]})

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Restored:
 
 
 def save(
-    folder: journal.Folder,
+    folder: journal.AbstractFolder,
     slots: Mapping[int, Progress],
     state: State | None,
 ) -> None:
@@ -79,7 +80,7 @@ def load(path: Path, steps: Callable[[int], int]) -> tuple[dict[int, Restored], 
             if status == Status.FINISHED and step < steps(run):
                 del over[run]
     going: dict[int, Restored] = {}
-    for restored in (*_finished(path), *_under_way(path)):
+    for restored in (*_finished(path), *_last(path)):
         run = restored.progress.run
         if run not in over and (
             run not in going or going[run].progress.age < restored.progress.age
@@ -88,17 +89,19 @@ def load(path: Path, steps: Callable[[int], int]) -> tuple[dict[int, Restored], 
     return going, over
 
 
-def _under_way(path: Path) -> Iterator[Restored]:
+def under_way(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[Restored]:
+    """The runs that were in slots at a checkpoint."""
+    for slot in meta["slots"]:
+        prefix = f"{slot['run']}/"
+        mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        yield Restored(Progress(**slot), mine)
+
+
+def _last(path: Path) -> Iterator[Restored]:
     """The runs that were in slots at each worker's last checkpoint."""
     for folder in journal.folders(path):
-        checkpoint = journal.read_checkpoint(folder)
-        if checkpoint is None:
-            continue
-        meta, arrays = checkpoint
-        for slot in meta["slots"]:
-            prefix = f"{slot['run']}/"
-            mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-            yield Restored(Progress(**slot), mine)
+        if (checkpoint := journal.read_checkpoint(folder)) is not None:
+            yield from under_way(*checkpoint)
 
 
 def _finished(path: Path) -> Iterator[Restored]:

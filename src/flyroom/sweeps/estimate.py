@@ -5,23 +5,20 @@ import time
 import numpy as np
 
 from ..results import paths
-from ..training import Device, Ensemble, MappingKind, fixed, repeat
+from ..training import Ensemble, devices, fixed, repeat
+from .machine import AbstractCrew, plural
 from .plan import Group, Plan
 from .progress import duration
 
 _MEASURED = 4  # groups; the others are taken to cost as much per weight
 
 
-def estimate(
-    todo: Plan, team: list[Device], mapping: MappingKind, slots: int, steps: int, left: list[int]
-) -> str:
+def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:
     """One line for a person: runs, programs, time and disk.
 
     Args:
         todo: the sweep.
-        team: the devices.
-        mapping: how slots are mapped.
-        slots: how many each device has.
+        crew: who does it; it is measured on a device of this machine.
         steps: model-steps that are still to be done.
         left: how many runs of each program are not over.
     """
@@ -30,21 +27,17 @@ def estimate(
         if waiting == 0:
             break
         if len(known) < _MEASURED:
-            per_step = _seconds_per_step(todo, group, team[0], mapping, slots)
+            per_step = _seconds_per_step(todo, group, crew)
             known.append(per_step / _weights(group))
-        seconds += steps * waiting / runs * _weights(group) * float(np.mean(known)) / len(team)
+        seconds += steps * waiting / runs * _weights(group) * float(np.mean(known)) / crew.size
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
     which = f"{runs:,}" if runs == todo.space.count else f"{runs:,} of {todo.space.count:,}"
     return (
-        f"{which} {_plural('run', todo.space.count)} in {len(todo.groups)} "
-        f"{_plural('program', len(todo.groups))} on {len(team)} {team[0].device_kind} "
-        f"{_plural('device', len(team))}, {slots} {_plural('slot', slots)} each ({mapping}): about "
+        f"{which} {plural('run', todo.space.count)} in {len(todo.groups)} "
+        f"{plural('program', len(todo.groups))} on {crew.words}, "
+        f"{crew.slots} {plural('slot', crew.slots)} each ({crew.mapping}): about "
         f"{duration(seconds)} and {(curves + kept_bytes(todo)) / 1e6:,.0f} MB"
     )
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 def kept_bytes(todo: Plan) -> float:
@@ -57,11 +50,9 @@ def _weights(group: Group) -> float:
     return sum(float(np.prod(a.shape)) for a in paths(group.program.template).values())
 
 
-def _seconds_per_step(
-    todo: Plan, group: Group, device: Device, mapping: MappingKind, slots: int
-) -> float:
+def _seconds_per_step(todo: Plan, group: Group, crew: AbstractCrew) -> float:
     """Device-seconds for one step of one network."""
-    ensemble = Ensemble(group.program, mapping, device)
+    ensemble, slots = Ensemble(group.program, crew.mapping, devices(1)[0]), crew.slots
     given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
     state, many = ensemble.put((repeat(ensemble.start(given), slots), repeat(given, slots)))
     live, due, n, seconds = np.ones(slots, bool), np.zeros(slots, bool), 1, 0.0

@@ -1,12 +1,11 @@
-"""The verb `train`, on the devices of this machine."""
+"""The verbs `train` and `resume`: what happens once for a sweep, whoever trains it."""
 
-import dataclasses
 import functools
 import shutil
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -18,50 +17,16 @@ from ..models import AbstractNetwork
 from ..results import Schema, StoreError, journal, provenance, store
 from ..results.schema import BLOCK
 from ..spec import SpecError
-from ..training import Device, Experiment, MappingKind, cache_programs, devices
+from ..training import Experiment, cache_programs
 from . import checkpoint
 from .estimate import estimate, kept_bytes
+from .machine import AbstractMachine, Hand, Machine
 from .manifest import Manifest
 from .plan import Plan, plan
 from .progress import Progress
 from .queue import Queue
 from .space import Over
-from .worker import Job, Worker
-
-
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """How the devices of this machine are used. None of it changes what is computed.
-
-    Args:
-        devices: how many to use; all if `None`.
-        slots: networks side by side on each device; chosen for the kind of device if `None`.
-        mapping: `"map"` trains the slots of a device one after another, `"vmap"` all as one batch;
-            by default the former on CPUs and the latter elsewhere.
-        checkpoint_every: seconds between checkpoints, which is what a crash can cost.
-        keep_bytes: final weights are kept if all of them take no more than this.
-        progress: whether to show how it goes, on standard error.
-    """
-
-    devices: int | None = None
-    slots: int | None = None
-    mapping: MappingKind | None = None
-    checkpoint_every: float = 60.0
-    keep_bytes: float = 4e9
-    progress: bool = True
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("devices", 1),
-            ("slots", 1),
-            ("checkpoint_every", 0),
-            ("keep_bytes", 0),
-        ):
-            value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise SpecError(f"Machine.{name}: got {value!r}; allowed: at least {least}.")
-        if self.mapping not in (None, "map", "vmap"):
-            raise SpecError(f"Machine.mapping: got {self.mapping!r}; allowed: 'map', 'vmap'.")
+from .worker import Job
 
 
 class Interrupted(RuntimeError):
@@ -74,7 +39,7 @@ def train(
     *,
     store: str | Path | None = None,
     begin: AbstractNetwork | None = None,
-    machine: Machine | None = None,
+    machine: AbstractMachine | None = None,
 ) -> xr.Dataset:
     """Trains every combination of `over`, in as few compiled programs as possible.
 
@@ -120,7 +85,7 @@ def resume(
     experiment: Experiment | None = None,
     *,
     steps: int | None = None,
-    machine: Machine | None = None,
+    machine: AbstractMachine | None = None,
 ) -> xr.Dataset:
     """Goes on with a store: what is over stays, what was under way continues where it was.
 
@@ -150,7 +115,7 @@ def resume(
     return _work(path, plan(space.experiment, space.over), machine or Machine())
 
 
-def _work(path: Path, todo: Plan, machine: Machine) -> xr.Dataset:
+def _work(path: Path, todo: Plan, machine: AbstractMachine) -> xr.Dataset:
     notes = journal.journal_path(path)
     try:
         lock = FileLock(notes / "lock").acquire(timeout=0)
@@ -173,7 +138,7 @@ def _work(path: Path, todo: Plan, machine: Machine) -> xr.Dataset:
     return results.open(path)
 
 
-def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
+def _run(path: Path, todo: Plan, machine: AbstractMachine) -> dict[int, str]:
     """Trains everything that is not over yet, and completes the store; says what failed."""
     notes, console = journal.journal_path(path), Console(stderr=True) if machine.progress else None
     experiment_of = functools.lru_cache(maxsize=1024)(todo.space.at)
@@ -186,10 +151,8 @@ def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
     schema = manifest.schema(todo)
     store.create(path, schema)
     cache_programs()
-    team = devices(machine.devices)
-    mapping = machine.mapping or ("map" if team[0].platform == "cpu" else "vmap")
     waiting = [[r for r in group.runs.tolist() if r not in over] for group in todo.groups]
-    slots = machine.slots or _slots(max(map(len, waiting)), len(team), mapping)
+    crew = machine.crew(max(map(len, waiting)))
     progress = Progress(todo.steps, todo.space.count, budget, console)
     for run, status in over.items():
         progress.resumed(budget(run))
@@ -199,14 +162,15 @@ def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
     if console and progress.left:
         left = list(map(len, waiting))
         console.print(
-            estimate(todo, team, mapping, slots, progress.left, left),
+            estimate(todo, crew, progress.left, left),
             soft_wrap=True,
             highlight=False,
         )
     job = Job(
+        space=todo.space,
         experiment_of=experiment_of,
         groups=todo.groups,
-        queues=tuple(Queue(_under_way_first(r, restored), len(team)) for r in waiting),
+        queues=tuple(Queue(_under_way_first(r, restored), crew.size) for r in waiting),
         restored=restored,
         begin=manifest.begin(path, todo),
         keep=kept_bytes(todo) <= machine.keep_bytes,
@@ -214,31 +178,16 @@ def _run(path: Path, todo: Plan, machine: Machine) -> dict[int, str]:
         observer=progress,
         stop=threading.Event(),
     )
-    _watch(path, _team(notes, job, team, mapping, slots), job, progress)
+    _watch(path, crew.hire(job, notes), job, progress)
     _complete(path, todo, schema, progress)
     return progress.failures
-
-
-def _slots(runs: int, devices: int, mapping: MappingKind) -> int:
-    """Side by side: enough to hide the host; on CPUs they only take turns."""
-    return max(1, min(32 if mapping == "map" else 256, -(-runs // devices)))
 
 
 def _under_way_first(runs: list[int], restored: Mapping[int, object]) -> Iterable[int]:
     return sorted(runs, key=lambda run: run not in restored)
 
 
-def _team(
-    notes: Path, job: Job, team: list[Device], mapping: MappingKind, slots: int
-) -> list[Worker]:
-    session = len({folder.name.rpartition("-")[0] for folder in journal.folders(notes)})
-    return [
-        Worker(job, journal.Folder(notes / f"session-{session:03d}-{i:02d}"), d, mapping, slots)
-        for i, d in enumerate(team)
-    ]
-
-
-def _watch(path: Path, workers: list[Worker], job: Job, progress: Progress) -> None:
+def _watch(path: Path, workers: Sequence[Hand], job: Job, progress: Progress) -> None:
     """Shows progress until the workers are done, and turns what stops them into one message."""
     stopped: BaseException | None = None
     with progress:

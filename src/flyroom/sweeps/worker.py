@@ -10,13 +10,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..models import AbstractNetwork
-from ..results.journal import Folder
+from ..results.journal import AbstractFolder
 from ..results.schema import array_dtype, end_dtype
 from ..training import Device, Ensemble, Experiment, MappingKind, State, Status, fixed
 from .checkpoint import Progress, Restored, save
 from .plan import Group
 from .queue import Queue
 from .slots import Run, Slots
+from .space import Space
 
 TICK = 1024  # slots are refilled at multiples of it, so that old and new ones fall due together
 SEGMENT = 1.0  # seconds of compute between two signs of life
@@ -36,6 +37,7 @@ class Job:
     """What all workers of a sweep share.
 
     Attributes:
+        space: all runs of the sweep.
         experiment_of: the experiment of every run.
         groups: the programs.
         queues: for each of them, the runs that are waiting.
@@ -47,6 +49,7 @@ class Job:
         stop: set when everybody is to stop.
     """
 
+    space: Space
     experiment_of: Callable[[int], Experiment]
     groups: tuple[Group, ...]
     queues: tuple[Queue, ...]
@@ -62,12 +65,11 @@ class Worker(threading.Thread):
     """Takes runs from the queues and trains them on one device until there are none."""
 
     def __init__(
-        self, job: Job, folder: Folder, device: Device, mapping: MappingKind, size: int
+        self, job: Job, folder: AbstractFolder, device: Device, mapping: MappingKind, size: int
     ) -> None:
-        super().__init__(name=f"flyroom-{folder.path.name}", daemon=True)
-        self.job, self.folder, self.device = job, folder, device
+        super().__init__(name=f"flyroom-{device}", daemon=True)
+        self.job, self.folder, self.device, self.size = job, folder, device, size
         self.mapping: MappingKind = mapping
-        self.size = size
         self.error: BaseException | None = None
         self.done = threading.Event()  # an interrupted `join` may say so of a thread that runs
         self.slots: Slots | None = None

@@ -1,0 +1,310 @@
+"""The machines of a Ray cluster: the same workers, each in a process somewhere else.
+
+The coordinator is the only one who writes. A worker sends what it would have written as parcels,
+one for each of its checkpoints, and the coordinator puts them into a folder of the journal that it
+keeps for that worker. So a unit of work that is begun again elsewhere goes on from its last parcel,
+nothing is ever written twice, and the journal of a cluster is that of a single machine.
+"""
+
+import dataclasses
+import functools
+import logging
+import os
+import queue
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+try:
+    import ray
+    import ray.exceptions
+except ImportError as error:
+    raise ImportError(
+        "A cluster needs a package that is not installed: `pip install 'flyroom[ray]'`."
+    ) from error
+
+from ..models import AbstractNetwork
+from ..results import journal
+from ..results.schema import end_dtype
+from ..spec import SpecError
+from ..training import MappingKind, Status, cache_programs, devices
+from .checkpoint import Restored, under_way
+from .machine import AbstractCrew, AbstractMachine, Hand, mapping_of, slots_of
+from .plan import Group
+from .queue import Queue
+from .space import Space
+from .worker import Job, Worker
+
+ATTEMPTS = 3  # as it is, then once more elsewhere, then each run by itself
+_FLAGS = "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RayCluster(AbstractMachine):
+    """A Ray cluster: the one at `address`, or else the one that runs here, or else a new one here.
+
+    Args:
+        address: such as `ray://host:10001`.
+        cpus: how many workers with a core each; as many as the cluster has cores if `None`.
+        gpus: how many workers with a GPU each, likewise.
+        slots: networks side by side in each worker, and runs in a unit of work.
+        checkpoint_every: seconds between the parcels of a worker: what is lost with it.
+        keep_bytes: final weights are kept if all of them take no more than this.
+        progress: whether to show how it goes, on standard error.
+
+    Example:
+        >>> import flyroom as fr
+        >>> machine = fr.sweeps.RayCluster()
+        >>> runs = fr.train(fr.recipes.pair_mod67(), machine=machine)  # doctest: +SKIP
+    """
+
+    address: str | None = None
+    cpus: int | None = None
+    gpus: int | None = None
+    slots: int | None = None
+    checkpoint_every: float = 10.0
+
+    def crew(self, runs: int) -> "Cluster":
+        if not ray.is_initialized():
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            try:
+                with warnings.catch_warnings():  # its servers are forked and at once replaced
+                    warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+                    ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise SpecError(
+                    f"RayCluster.address: got {self.address!r}, where no cluster answers ({error})."
+                ) from error
+        there = ray.cluster_resources()
+        cpus, gpus = (
+            int(there.get(kind, 0)) if asked is None else asked
+            for kind, asked in (("CPU", self.cpus), ("GPU", self.gpus))
+        )
+        if not cpus + gpus:
+            raise SpecError("RayCluster: the cluster has no core and no GPU to work with.")
+        return Cluster(cpus, gpus, self.slots, runs)
+
+
+class Parcel(NamedTuple):
+    """What a worker has done since its last checkpoint.
+
+    Attributes:
+        rows: new rows of its tables, by name.
+        meta: what its checkpoint says, without the number of rows.
+        arrays: the state of the runs in its slots.
+        steps: model-steps.
+        ends: runs that are over: their number, status, step, and what went wrong.
+    """
+
+    rows: dict[str, np.ndarray]
+    meta: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    steps: int
+    ends: list[tuple[int, Status, int, str]]
+
+
+class Parcels(journal.AbstractFolder):
+    """What a worker writes into and tells, far from the journal."""
+
+    def __init__(self) -> None:
+        self.sent: queue.SimpleQueue[Parcel | None] = queue.SimpleQueue()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.tables: dict[str, Rows] = {}
+        self.steps, self.ends = 0, []
+
+    # The journal's folder, to the worker.
+
+    def table(self, name: str, dtype: np.dtype) -> "Rows":
+        return self.tables.setdefault(name, Rows([]))
+
+    def checkpoint(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        rows = {name: np.concatenate(table.parts) for name, table in self.tables.items()}
+        self.sent.put(Parcel(rows, dict(meta), dict(arrays), self.steps, self.ends))
+        self._begin()
+
+    def close(self) -> None:
+        self.sent.put(None)
+
+    # The observer.
+
+    def advanced(self, steps: int) -> None:
+        self.steps += steps
+
+    def recorded(self, run: int, step: int, values: Mapping[str, Any]) -> None:
+        pass  # the coordinator reads it off the rows
+
+    def ended(self, run: int, status: Status, step: int, message: str) -> None:
+        self.ends.append((run, status, step, message))
+
+
+class Rows(NamedTuple):
+    """A table that is on its way."""
+
+    parts: list[np.ndarray]
+
+    def append(self, rows: np.ndarray) -> None:
+        self.parts.append(rows.copy())
+
+
+class Remote:
+    """A worker's process. It stays, so that what it has compiled stays."""
+
+    def __init__(self, about: tuple[Space, AbstractNetwork | None, bool, float]) -> None:
+        cache_programs()
+        space, self.begin, self.keep, self.every = about
+        self.experiment_of = functools.lru_cache(maxsize=1024)(space.at)
+        self.space = space
+        self.stop = threading.Event()
+
+    def train(self, group: Group, restored: dict[int, Restored], slots: int) -> Iterator[Parcel]:
+        """Trains the runs of a group; one parcel for each checkpoint."""
+        device, parcels = devices(1)[0], Parcels()
+        job = Job(
+            space=self.space,
+            experiment_of=self.experiment_of,
+            groups=(group,),
+            queues=(Queue(group.runs.tolist(), 1),),
+            restored=restored,
+            begin=self.begin,
+            keep=self.keep,
+            checkpoint_every=self.every,
+            observer=parcels,
+            stop=self.stop,
+        )
+        worker = Worker(job, parcels, device, mapping_of(device.platform), slots)
+        worker.start()
+        while (parcel := parcels.sent.get()) is not None:
+            yield parcel
+        if worker.error is not None:
+            raise worker.error
+
+    def halt(self) -> None:
+        """Ends what is under way at the next checkpoint, which is now."""
+        self.stop.set()
+
+
+class Cluster(AbstractCrew):
+    """A process on the cluster for each core and each GPU."""
+
+    def __init__(self, cpus: int, gpus: int, slots: int | None, runs: int) -> None:
+        self.size, self.gpus = cpus + gpus, gpus
+        kinds = ((cpus, "CPU"), (gpus, "GPU"))
+        self.words = " and ".join(f"{n} {kind}" for n, kind in kinds if n) + " workers of Ray"
+        self.mapping: MappingKind = "vmap" if gpus else "map"
+        self.slots = slots or slots_of(self.mapping, runs, self.size)
+
+    def hire(self, job: Job, notes: Path) -> Sequence[Hand]:
+        folders = journal.session(notes, self.size)
+        return [
+            Correspondent(job, folder, int(i < self.gpus), self.slots)
+            for i, folder in enumerate(folders)
+        ]
+
+
+class Correspondent(threading.Thread):
+    """Sends units of work to one process of the cluster, and writes down what comes back."""
+
+    def __init__(self, job: Job, folder: journal.Folder, gpus: int, size: int) -> None:
+        super().__init__(name=f"flyroom-{folder.path.name}", daemon=True)
+        self.job, self.folder, self.size = job, folder, size
+        self.hire = ray.remote(Remote).options(
+            num_cpus=1 - gpus,
+            num_gpus=gpus,
+            max_concurrency=2,  # it trains, and can be told to stop
+            scheduling_strategy="SPREAD",
+            runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
+        )
+        self.about = ray.put((job.space, job.begin, job.keep, job.checkpoint_every))
+        self.remote: Any = None
+        self.restored = dict(job.restored)
+        self.left: set[int] = set()
+        self.error: BaseException | None = None
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Works through the groups until nothing is left."""
+        try:
+            for group, waiting in zip(self.job.groups, self.job.queues, strict=True):
+                while not self.job.stop.is_set() and (runs := waiting.take(self.size)):
+                    self._unit(group, runs)
+        except BaseException as error:  # handed to whoever waits for this thread
+            self.error = error
+            self.job.stop.set()
+        finally:
+            self._dismiss()
+            self.folder.close()
+            self.done.set()
+
+    def _unit(self, group: Group, runs: list[int]) -> None:
+        """Some runs, which are begun again elsewhere if the process they are in is lost."""
+        self.left, parts, told = set(runs), [runs], ""
+        for attempt in range(ATTEMPTS):
+            for part in parts:
+                told = self._attempt(group, part) or told
+            if not self.left or self.job.stop.is_set():
+                return
+            # The last time each by itself, so that one bad run takes no other with it.
+            parts = [[run] for run in runs] if attempt == ATTEMPTS - 2 else [runs]
+        for run in sorted(self.left):
+            self._lost(group, run, told)
+
+    def _attempt(self, group: Group, runs: list[int]) -> str:
+        """Trains those of the runs that are left; says what went wrong, if anything did."""
+        some = [run for run in runs if run in self.left]
+        if not some:
+            return ""
+        if self.remote is None:
+            self.remote = self.hire.remote(self.about)
+        unit = dataclasses.replace(group, runs=np.array(some))
+        restored = {run: self.restored[run] for run in some if run in self.restored}
+        try:
+            told = False
+            for parcel in self.remote.train.remote(unit, restored, self.size):
+                self._write(ray.get(parcel))
+                if self.job.stop.is_set() and not told:
+                    told = bool(self.remote.halt.remote())
+        except ray.exceptions.RayError as error:
+            self._dismiss()
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    def _write(self, parcel: Parcel) -> None:
+        """Makes a parcel count, and tells of it."""
+        for name, rows in parcel.rows.items():
+            self.folder.table(name, rows.dtype).append(rows)
+        self.folder.checkpoint(parcel.meta, parcel.arrays)
+        self.restored |= {r.progress.run: r for r in under_way(parcel.meta, parcel.arrays)}
+        self.job.observer.advanced(parcel.steps)
+        for name, rows in parcel.rows.items():
+            if name.endswith(".records"):
+                for row in rows[-self.size :]:
+                    values = {field: row[field] for field in (rows.dtype.names or ())[2:]}
+                    self.job.observer.recorded(int(row["run"]), int(row["step"]), values)
+        for end in parcel.ends:
+            self.left.discard(end[0])
+            self.restored.pop(end[0], None)
+            self.job.observer.ended(*end)
+
+    def _lost(self, group: Group, run: int, told: str) -> None:
+        """Writes down that a run failed, whatever it was that took its process each time."""
+        experiment = self.job.experiment_of(run)
+        there = self.restored.get(run)
+        step = there.progress.age if there else 0
+        row = np.zeros(1, end_dtype(len(experiment.conditions), len(experiment.events)))
+        row["run"], row["step"], row["status"], row["fired"] = run, step, Status.FAILED, -1
+        self.folder.table(f"{group.name}.ends", row.dtype).append(row)
+        self.folder.checkpoint({"slots": []}, {})
+        point = self.job.space.point(run)
+        message = f"the process was lost {ATTEMPTS} times, at {point}: {told}"
+        self.job.observer.ended(run, Status.FAILED, step, message)
+
+    def _dismiss(self) -> None:
+        if self.remote is not None:
+            ray.kill(self.remote)
+            self.remote = None
