@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -207,7 +208,8 @@ def test_two_at_once_are_refused(tmp_path):
     machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)
     train_until(store, modular(), machine, 60)
     lock = fr.sweeps.local.FileLock(journal.journal_path(store) / "lock")
-    with lock.acquire(timeout=0), pytest.raises(fr.StoreError, match="another process"):
+    owner = rf"another process is training into it \(process {os.getpid()} of .+ on .+, since "
+    with lock.acquire(timeout=0), pytest.raises(fr.StoreError, match=owner):
         fr.resume(store, machine=machine)
 
 

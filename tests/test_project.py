@@ -22,7 +22,11 @@ NAMES = {path: str(path.relative_to(PACKAGE)) for path in SOURCES}
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
 # The files that import an extra, and which; nothing that is loaded with flyroom imports them.
-OPTIONAL = {"explorer/server.py": "explorer", "explorer/widget.py": "explorer"}
+OPTIONAL = {
+    "explorer/server.py": "explorer",
+    "explorer/widget.py": "explorer",
+    "sweeps/cluster.py": "ray",
+}
 
 
 # What configuration mentions exists.
@@ -226,13 +230,20 @@ def test_importing_flyroom_imports_no_extra():
     assert loaded & (modules_of(extra) | {"torch", "ray"}) == set()
 
 
-@pytest.mark.parametrize("module", ["anywidget", "starlette", "uvicorn"])
-def test_an_extra_that_is_not_installed_is_named(module: str):
-    name = "widget" if module == "anywidget" else "server"
+@pytest.mark.parametrize(
+    ("module", "user", "extra"),
+    [
+        ("anywidget", "explorer.widget", "explorer"),
+        ("starlette", "explorer.server", "explorer"),
+        ("uvicorn", "explorer.server", "explorer"),
+        ("ray", "sweeps.cluster", "ray"),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(module: str, user: str, extra: str):
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        f"try: import flyroom.explorer.{name}\n"
-        "except ImportError as error: assert \"pip install 'flyroom[explorer]'\" in str(error)\n"
+        f"try: import flyroom.{user}\n"
+        f"except ImportError as error: assert \"pip install 'flyroom[{extra}]'\" in str(error)\n"
         "else: raise AssertionError"
     )
     assert "jax" in loaded_by(code)

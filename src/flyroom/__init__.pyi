@@ -27,7 +27,13 @@ from .results import (
     open as open,
 )
 from .spec import SpecError as SpecError
-from .sweeps import Interrupted as Interrupted, Machine as Machine, resume as resume, train as train
+from .sweeps import (
+    Interrupted as Interrupted,
+    Machine as Machine,
+    RayCluster as RayCluster,
+    resume as resume,
+    train as train,
+)
 from .training import (
     CURVES as CURVES,
     AtStep as AtStep,

@@ -39,6 +39,7 @@ from .queue import Queue
 from .space import Space
 from .worker import Job, Worker
 
+About = tuple[Space, tuple[Group, ...], AbstractNetwork | None, bool, float]  # of a job
 ATTEMPTS = 3  # as it is, then once more elsewhere, then each run by itself
 _FLAGS = "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false"
 
@@ -155,21 +156,23 @@ class Rows(NamedTuple):
 class Remote:
     """A worker's process. It stays, so that what it has compiled stays."""
 
-    def __init__(self, about: tuple[Space, AbstractNetwork | None, bool, float]) -> None:
+    def __init__(self, about: About) -> None:
         cache_programs()
-        space, self.begin, self.keep, self.every = about
+        space, self.groups, self.begin, self.keep, self.every = about
         self.experiment_of = functools.lru_cache(maxsize=1024)(space.at)
         self.space = space
         self.stop = threading.Event()
 
-    def train(self, group: Group, restored: dict[int, Restored], slots: int) -> Iterator[Parcel]:
-        """Trains the runs of a group; one parcel for each checkpoint."""
+    def train(
+        self, group: int, runs: list[int], restored: dict[int, Restored], slots: int
+    ) -> Iterator[Parcel]:
+        """Trains some runs of one group; one parcel for each checkpoint."""
         device, parcels = devices(1)[0], Parcels()
         job = Job(
             space=self.space,
             experiment_of=self.experiment_of,
-            groups=(group,),
-            queues=(Queue(group.runs.tolist(), 1),),
+            groups=(self.groups[group],),
+            queues=(Queue(runs, 1),),
             restored=restored,
             begin=self.begin,
             keep=self.keep,
@@ -183,6 +186,10 @@ class Remote:
             yield parcel
         if worker.error is not None:
             raise worker.error
+
+    def process(self) -> int:
+        """The number of its process, once it has begun."""
+        return os.getpid()
 
     def halt(self) -> None:
         """Ends what is under way at the next checkpoint, which is now."""
@@ -213,14 +220,17 @@ class Correspondent(threading.Thread):
     def __init__(self, job: Job, folder: journal.Folder, gpus: int, size: int) -> None:
         super().__init__(name=f"flyroom-{folder.path.name}", daemon=True)
         self.job, self.folder, self.size = job, folder, size
-        self.hire = ray.remote(Remote).options(
+        self.kind: Any = ray.remote(Remote).options(
             num_cpus=1 - gpus,
             num_gpus=gpus,
             max_concurrency=2,  # it trains, and can be told to stop
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
         )
-        self.about = ray.put((job.space, job.begin, job.keep, job.checkpoint_every))
+        # Which runs a group has is left out; programs are sent once, so as to be compiled once.
+        groups = tuple(dataclasses.replace(g, runs=g.runs[:0]) for g in job.groups)
+        about: About = (job.space, groups, job.begin, job.keep, job.checkpoint_every)
+        self.about = ray.put(about)
         self.remote: Any = None
         self.restored = dict(job.restored)
         self.left: set[int] = set()
@@ -230,7 +240,7 @@ class Correspondent(threading.Thread):
     def run(self) -> None:
         """Works through the groups until nothing is left."""
         try:
-            for group, waiting in zip(self.job.groups, self.job.queues, strict=True):
+            for group, waiting in enumerate(self.job.queues):
                 while not self.job.stop.is_set() and (runs := waiting.take(self.size)):
                     self._unit(group, runs)
         except BaseException as error:  # handed to whoever waits for this thread
@@ -241,7 +251,7 @@ class Correspondent(threading.Thread):
             self.folder.close()
             self.done.set()
 
-    def _unit(self, group: Group, runs: list[int]) -> None:
+    def _unit(self, group: int, runs: list[int]) -> None:
         """Some runs, which are begun again elsewhere if the process they are in is lost."""
         self.left, parts, told = set(runs), [runs], ""
         for attempt in range(ATTEMPTS):
@@ -254,18 +264,16 @@ class Correspondent(threading.Thread):
         for run in sorted(self.left):
             self._lost(group, run, told)
 
-    def _attempt(self, group: Group, runs: list[int]) -> str:
+    def _attempt(self, group: int, runs: list[int]) -> str:
         """Trains those of the runs that are left; says what went wrong, if anything did."""
         some = [run for run in runs if run in self.left]
         if not some:
             return ""
-        if self.remote is None:
-            self.remote = self.hire.remote(self.about)
-        unit = dataclasses.replace(group, runs=np.array(some))
+        self.remote = self.remote or self._hired()
         restored = {run: self.restored[run] for run in some if run in self.restored}
         try:
             told = False
-            for parcel in self.remote.train.remote(unit, restored, self.size):
+            for parcel in self.remote.train.remote(group, some, restored, self.size):
                 self._write(ray.get(parcel))
                 if self.job.stop.is_set() and not told:
                     told = bool(self.remote.halt.remote())
@@ -273,6 +281,15 @@ class Correspondent(threading.Thread):
             self._dismiss()
             return f"{type(error).__name__}: {error}"
         return ""
+
+    def _hired(self) -> Any:
+        """Another process, which has to be able to begin: what it lacks, others lack as well."""
+        remote = self.kind.remote(self.about)
+        try:
+            ray.get(remote.process.remote())
+        except ray.exceptions.ActorDiedError as error:
+            raise ConnectionError(f"a worker of the cluster cannot begin: {error}") from error
+        return remote
 
     def _write(self, parcel: Parcel) -> None:
         """Makes a parcel count, and tells of it."""
@@ -291,14 +308,14 @@ class Correspondent(threading.Thread):
             self.restored.pop(end[0], None)
             self.job.observer.ended(*end)
 
-    def _lost(self, group: Group, run: int, told: str) -> None:
+    def _lost(self, group: int, run: int, told: str) -> None:
         """Writes down that a run failed, whatever it was that took its process each time."""
         experiment = self.job.experiment_of(run)
         there = self.restored.get(run)
         step = there.progress.age if there else 0
         row = np.zeros(1, end_dtype(len(experiment.conditions), len(experiment.events)))
         row["run"], row["step"], row["status"], row["fired"] = run, step, Status.FAILED, -1
-        self.folder.table(f"{group.name}.ends", row.dtype).append(row)
+        self.folder.table(f"{self.job.groups[group].name}.ends", row.dtype).append(row)
         self.folder.checkpoint({"slots": []}, {})
         point = self.job.space.point(run)
         message = f"the process was lost {ATTEMPTS} times, at {point}: {told}"

@@ -1,11 +1,15 @@
 """The verbs `train` and `resume`: what happens once for a sweep, whoever trains it."""
 
 import functools
+import getpass
+import os
+import platform
 import shutil
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import xarray as xr
@@ -117,11 +121,17 @@ def resume(
 
 def _work(path: Path, todo: Plan, machine: AbstractMachine) -> xr.Dataset:
     notes = journal.journal_path(path)
+    owner = notes / "owner"
     try:
         lock = FileLock(notes / "lock").acquire(timeout=0)
     except Timeout as error:
-        raise StoreError(f"{path}: another process is training into it.") from error
+        whose = owner.read_text() if owner.exists() else "it has not said who it is"
+        raise StoreError(f"{path}: another process is training into it ({whose}).") from error
     with lock:
+        owner.write_text(
+            f"process {os.getpid()} of {getpass.getuser()} on {platform.node()}, "
+            f"since {datetime.now().isoformat(' ', 'seconds')}"
+        )
         try:
             failures = _run(path, todo, machine)
         except KeyboardInterrupt as error:  # before the workers started, or after they ended

@@ -1,6 +1,8 @@
 """What is written down while a network trains: pure functions of one network at one step."""
 
+import dataclasses
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .. import spec
 from ..losses import AbstractLoss
 from ..models import AbstractNetwork, divide
 from ..tasks import Examples
@@ -47,6 +50,13 @@ class Snapshot(eqx.Module):
 
     def __call__(self, network: AbstractNetwork, context: Context) -> Float[Array, "..."]:
         return self.fn(network, context)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        # The name of its function is its own, so it goes to another process by name as a whole.
+        module, _, name = self.reference.partition(":")
+        if getattr(sys.modules.get(module), name, None) is self and module != "__main__":
+            return spec.resolve, (self.reference,)
+        return Snapshot, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
 def snapshot(

@@ -1,0 +1,164 @@
+"""A Ray cluster trains what one machine does, whatever becomes of its processes and nodes."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import ray
+import xarray as xr
+from ray.cluster_utils import Cluster
+
+import flyroom as fr
+from flyroom.results import journal
+from flyroom.spec import SpecError
+from flyroom.sweeps import RayCluster
+from flyroom.sweeps.cluster import Correspondent, Parcel
+from flyroom.training import Status
+from helpers import MAPPED, assert_same_bits, modular
+
+pytestmark = [
+    pytest.mark.slow,
+    # Ray leaves sockets to the garbage collector when it is shut down.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning"),
+]
+MACHINE = RayCluster(cpus=2, slots=3, checkpoint_every=0.2, progress=False)
+OVER = {"optimizer.weight_decay": [0.0, 1.0], "model.width": [4, 6], "seed": range(4)}
+
+
+class Deadly(fr.tasks.AbstractTask):
+    """Addition that ends the process which asks for the examples of seed 2."""
+
+    task: fr.tasks.ModularArithmetic = fr.spec.host(fr.tasks.ModularArithmetic(p=7))
+
+    @property
+    def signature(self):
+        return self.task.signature
+
+    def split(self, seed):
+        if seed == 2:
+            os._exit(1)
+        return self.task.split(seed)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def local() -> Iterator[None]:
+    """A cluster on this machine, whose processes find the class above."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray.init(
+            num_cpus=2,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}},
+        )
+    yield
+    ray.shutdown()
+
+
+def alone(experiment: fr.Experiment, over: dict, folder: Path) -> xr.Dataset:
+    return fr.train(experiment, over, store=folder / "alone.zarr", machine=MAPPED).load()
+
+
+def test_a_cluster_gives_the_bits_of_one_machine(tmp_path: Path):
+    runs = fr.train(modular(steps=300), OVER, store=tmp_path / "a.zarr", machine=MACHINE)
+    assert not journal.journal_path(tmp_path / "a.zarr").exists()
+    assert_same_bits(runs, alone(modular(steps=300), OVER, tmp_path))
+    for run in (0, 15):
+        one, other = (fr.network(tmp_path / f"{name}.zarr", run) for name in ("a", "alone"))
+        jax.tree.map(np.testing.assert_array_equal, one, other)
+    further = fr.resume(tmp_path / "a.zarr", steps=320, machine=MACHINE)
+    assert_same_bits(further, fr.resume(tmp_path / "alone.zarr", steps=320, machine=MAPPED))
+
+
+def test_a_run_that_takes_its_process_with_it_fails_alone(tmp_path: Path):
+    experiment = modular(task=Deadly(), steps=50)
+    with pytest.warns(UserWarning, match="1 of 6 runs failed, run 2 with: the process was lost 3"):
+        runs = fr.train(experiment, {"seed": range(6)}, store=tmp_path / "a.zarr", machine=MACHINE)
+    names = [Status(s).name for s in runs.status.values]
+    assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED", "FINISHED", "FINISHED"]
+    assert "at {'seed': 2}" in runs.attrs["failures"]["2"]
+
+
+def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its unit goes on from the last parcel, and nothing is there twice."""
+    experiment, over, pids = modular(steps=20_000), {"seed": range(4)}, []
+    hired, write = Correspondent._hired, Correspondent._write
+
+    def hire(self: Correspondent):
+        remote = hired(self)
+        pids.append(ray.get(remote.process.remote()))
+        return remote
+
+    def write_and_kill(self: Correspondent, parcel: Parcel):
+        write(self, parcel)
+        if pids and not parcel.ends:  # in the middle of a unit
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids.pop(0), signal.SIGKILL)
+            pids.clear()
+
+    monkeypatch.setattr(Correspondent, "_hired", hire)
+    monkeypatch.setattr(Correspondent, "_write", write_and_kill)
+    store = tmp_path / "a.zarr"
+    runs = fr.train(experiment, over, store=store, machine=MACHINE)
+    assert (runs.status == Status.FINISHED).all()
+    assert_same_bits(runs, alone(experiment, over, tmp_path))
+
+
+def test_the_shell_starts_a_cluster_and_another_machine_goes_on(tmp_path: Path):
+    words = ["--set", "task.p=11", "--steps", "40", "--over", "seed=0:3", "--quiet", "--json"]
+    command = [sys.executable, "-m", "flyroom", "train", "pair-mod67", *words]
+    done = subprocess.run(
+        [*command, "--on", "ray", "--store", "a.zarr"],
+        cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1])["statuses"] == {"finished": 3}
+    assert fr.resume(tmp_path / "a.zarr", steps=50, machine=MAPPED).last_step.max() == 50
+    wrong = subprocess.run([*command, "--on", "rai"], capture_output=True, text=True, check=False)
+    assert "--on: got `rai`; allowed: here, ray, ray://host:port." in wrong.stdout + wrong.stderr
+
+
+@pytest.mark.parametrize("options", [{"cpus": 0, "gpus": 0}, {"slots": 0}])
+def test_a_cluster_that_is_none_is_refused(options: dict, tmp_path: Path):
+    with pytest.raises(SpecError, match="RayCluster"):
+        fr.train(modular(), store=tmp_path / "a.zarr", machine=RayCluster(**options))
+
+
+def test_a_node_that_is_removed_loses_no_run(tmp_path: Path):
+    ray.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    second = cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1)
+    ray.init(cluster.address, log_to_driver=False)
+    store, experiment, over = tmp_path / "a.zarr", modular(steps=40_000), {"seed": range(9)}
+    removed = threading.Event()
+
+    def remove() -> None:
+        while not store.exists() or not (fr.open(store).last_step.values > 100).any():
+            time.sleep(0.2)
+        cluster.remove_node(second)
+        removed.set()
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    machine = RayCluster(cpus=3, slots=3, checkpoint_every=0.2, progress=False)
+    try:
+        runs = fr.train(experiment, over, store=store, machine=machine)
+        thread.join()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert removed.is_set()
+    assert (runs.status == Status.FINISHED).all()
+    assert_same_bits(runs, alone(experiment, over, tmp_path))
