@@ -20,8 +20,8 @@ def clock(monkeypatch):
     return now
 
 
-def test_time_left_is_that_of_the_steps_left(clock):
-    shown = Progress(4 * 1000, 4, lambda run: 1000, None)
+def test_time_left_is_that_of_the_steps_left(clock, tmp_path):
+    shown = Progress(4 * 1000, 4, lambda run: 1000, None, tmp_path, 2)
     shown.advanced(10)  # the call that compiles
     clock[0] += 0.5
     shown.advanced(10)
@@ -33,8 +33,8 @@ def test_time_left_is_that_of_the_steps_left(clock):
     assert str(shown.line()) == "0/4 runs   100 steps/s   30 s left"
 
 
-def test_a_run_that_ends_early_leaves_less_to_do():
-    shown = Progress(4 * 1000, 4, lambda run: 1000, None)
+def test_a_run_that_ends_early_leaves_less_to_do(tmp_path):
+    shown = Progress(4 * 1000, 4, lambda run: 1000, None, tmp_path, 2)
     shown.advanced(4 * 250)
     shown.ended(0, Status.STOPPED, 250, "")
     shown.ended(1, Status.DIVERGED, 250, "")

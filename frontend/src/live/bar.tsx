@@ -36,7 +36,7 @@ export function TrainingBar({ model, news }: { model: Model; news: News }): JSX.
 			<p role="status">
 				<span class="lamp" aria-hidden="true" />
 				<strong>{news.store}</strong> <span>{WORDS[state]}</span>
-				{(state === "training" || state === "stopping") && news.said && (
+				{["training", "stopping", "elsewhere"].includes(state) && news.said && (
 					<span class="said"> · {news.said}</span>
 				)}
 			</p>

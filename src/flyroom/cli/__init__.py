@@ -16,6 +16,7 @@ app = cyclopts.App(
 VERBS = {
     "train": "Train a recipe or a TOML file, over as many values and seeds as you like.",
     "resume": "Go on with a store that was interrupted, or past its budget.",
+    "watch": "See how a training stands that somebody else has started.",
     "show": "Print a recipe, a TOML file or the experiment of a store as TOML.",
     "recipes": "List the published set-ups that can be trained by name.",
     "study": "Hold published claims against runs of your own, and report what came of it.",

@@ -54,6 +54,8 @@ def _collect(folder: Path, found: Files) -> None:
         elif not entry.is_file(follow_symlinks=False):
             if os.path.lexists(entry.path):
                 raise _refused(Path(entry.path), "no plain file")
+        elif entry.name.startswith(journal.PULSE):
+            continue  # it comes and goes, and says nothing of what the store holds
         elif entry.name.startswith(".z"):
             raise _refused(Path(entry.path), "of Zarr version 2")
         else:

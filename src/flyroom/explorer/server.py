@@ -34,6 +34,7 @@ except ImportError as error:
 from ..figures import palette
 from ..results import StoreError
 from ..spec import SpecError
+from ..sweeps import Pulse
 from ._child import Training
 from ._form import Answers, form
 from ._guard import Guard, is_loopback
@@ -122,11 +123,14 @@ class Explorer:
             wrong = str(error)
         if self.closer is not None and self.closer.version == version + CLOSER:
             version = self.closer.version
+        state, said = training.state(self.watched.changed), training.said
+        if state == "elsewhere" and (pulse := Pulse.read(self.watched.store)) is not None:
+            said = str(pulse.line)
         self.news = {
             "store": self.watched.store.name,
             "version": version,
-            "state": training.state(self.watched.changed),
-            "said": training.said,
+            "state": state,
+            "said": said,
             "error": training.error or wrong,
         }
 

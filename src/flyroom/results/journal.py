@@ -17,6 +17,7 @@ import numpy as np
 from . import disk
 
 CHECKPOINT = "checkpoint.npz"
+PULSE = "pulse.json"  # how the training stands, for those who look on
 
 
 class JournalError(RuntimeError):

@@ -9,6 +9,7 @@ from .local import Interrupted as Interrupted, resume as resume, train as train
 from .machine import AbstractMachine as AbstractMachine, Machine as Machine
 from .manifest import Manifest as Manifest
 from .plan import Plan as Plan, plan as plan
+from .pulse import Pulse as Pulse
 from .space import Over as Over, Space as Space
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine) -> dict[int, str]:
     cache_programs()
     waiting = [[r for r in group.runs.tolist() if r not in over] for group in todo.groups]
     crew = machine.crew(max(map(len, waiting)))
-    progress = Progress(todo.steps, todo.space.count, budget, console)
+    progress = Progress(todo.steps, todo.space.count, budget, console, notes, crew.size)
     for run, status in over.items():
         progress.resumed(budget(run))
         progress.ended(run, status, budget(run), "")

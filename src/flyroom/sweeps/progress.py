@@ -1,8 +1,10 @@
 """What a person sees while networks train."""
 
+import collections
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -11,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..training import Status
+from .pulse import Pulse
+
+PULSE = 2.0  # seconds between two words to those who look on
 
 
 def duration(seconds: float) -> str:
@@ -28,12 +33,21 @@ class Progress:
         runs: number of runs.
         budget: the steps of one of them, if it does not.
         console: where to show it; `None` for nowhere.
+        notes: the journal, where it is told to others.
+        workers: how many train.
     """
 
     def __init__(
-        self, total_steps: int, runs: int, budget: Callable[[int], int], console: Console | None
+        self,
+        total_steps: int,
+        runs: int,
+        budget: Callable[[int], int],
+        console: Console | None,
+        notes: Path,
+        workers: int,
     ) -> None:
         self.total, self.runs, self.budget, self.console = total_steps, runs, budget, console
+        self.notes, self.workers = notes, workers
         self.steps = 0
         self.began = time.monotonic()
         self.ends: dict[int, tuple[Status, int]] = {}
@@ -41,7 +55,7 @@ class Progress:
         self.now: dict[int, tuple[int, Mapping[str, Any]]] = {}
         self._lock = threading.Lock()
         self._first: tuple[float, int] | None = None
-        self._shown = 0.0
+        self._shown, self._told = 0.0, -PULSE
         self._live: Live | None = None
 
     # What workers tell; each call is short, for the trainer waits for it.
@@ -100,11 +114,33 @@ class Progress:
 
     def tick(self) -> None:
         """Shows a line where there is no terminal to draw on: at once, then every ten seconds."""
+        if time.monotonic() - self._told > PULSE:
+            self._told = time.monotonic()
+            self.pulse().write(self.notes)
         if self.console is None or self._live is not None or not self.now:
             return
         if time.monotonic() - self._shown > 10:
             self._shown = time.monotonic()
             self.console.print(self.line(), soft_wrap=True)
+
+    def pulse(self) -> Pulse:
+        """How it stands, for others."""
+        with self._lock:
+            statuses = collections.Counter(status.name.lower() for status, _ in self.ends.values())
+            running = len(self.now.keys() - self.ends.keys())
+        queued = self.runs - running - sum(statuses.values())
+        some = {"queued": queued, "running": running, **statuses}
+        return Pulse(
+            at=time.time(),
+            runs=self.runs,
+            statuses={name: count for name, count in some.items() if count},
+            steps=self.steps,
+            left=self.left,
+            rate=self.rate,
+            workers=self.workers,
+            seconds=time.monotonic() - self.began,
+            line=self.line().plain,
+        )
 
     def line(self) -> Text:
         """Runs done, steps a second, time left, and the accuracies of the runs under way."""
@@ -113,7 +149,8 @@ class Progress:
             rows = list((now or self.now).values())
         rate = self.rate
         pace = f"{rate:,.0f} steps/s   {duration(self.left / rate)} left" if rate else "starting"
-        text = f"{done}/{self.runs} runs   {pace}"
+        failed = f" ({len(self.failures)} failed)" if self.failures else ""
+        text = f"{done}/{self.runs} runs{failed}   {pace}"
         for side in ("train", "test"):
             values = [float(v[f"{side}_accuracy"]) for _, v in rows if f"{side}_accuracy" in v]
             if values:
