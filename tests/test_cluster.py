@@ -1,6 +1,5 @@
 """A Ray cluster trains what one machine does, whatever becomes of its processes and nodes."""
 
-import contextlib
 import json
 import os
 import signal
@@ -93,7 +92,9 @@ def test_a_run_that_takes_its_process_with_it_fails_alone(tmp_path: Path):
 
 def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Its unit goes on from the last parcel, and nothing is there twice."""
-    experiment, over, pids = modular(steps=20_000), {"seed": range(4)}, []
+    experiment, over = modular(steps=20_000), {"seed": range(4)}
+    pids: list[int] = []
+    killed: list[int] = []
     hired, write = Correspondent._hired, Correspondent._write
 
     def hire(self: Correspondent):
@@ -103,15 +104,16 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytes
 
     def write_and_kill(self: Correspondent, parcel: Parcel):
         write(self, parcel)
-        if pids and not parcel.ends:  # in the middle of a unit
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pids.pop(0), signal.SIGKILL)
-            pids.clear()
+        if not killed and not parcel.ends:  # in the middle of a unit
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
 
     monkeypatch.setattr(Correspondent, "_hired", hire)
     monkeypatch.setattr(Correspondent, "_write", write_and_kill)
     store = tmp_path / "a.zarr"
     runs = fr.train(experiment, over, store=store, machine=MACHINE)
+    assert len(killed) == 1
+    assert len(pids) == 3
     assert (runs.status == Status.FINISHED).all()
     assert_same_bits(runs, alone(experiment, over, tmp_path))
 
