@@ -209,6 +209,20 @@ def test_the_slider_moves_every_view_and_the_link(page: Page, file: Path):
     assert pictures(page) == before
 
 
+def test_what_comes_onto_the_screen_is_drawn_without_waiting(page: Page, file: Path):
+    visit(page, file, "run=0&step=600")
+    settled(page)
+    page.clock.install()  # in which time stands still, so that nothing is drawn later
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    page.get_by_label("step", exact=True).fill("0")
+    for name, pending in (("weights-out", 0), ("star-out", 1)):
+        picture = page.locator(f"[data-picture^={name}]").first
+        expect(picture.and_(page.locator("[data-pending]"))).to_have_count(pending)
+        picture.scroll_into_view_if_needed()
+        expect(picture.and_(page.locator("[data-pending]"))).to_have_count(0)
+    assert page.locator("[data-pending]").count() > 0
+
+
 def test_a_link_shows_what_its_sender_saw(page: Page, file: Path):
     link = "run=1&step=128&scale=linear&mode=only&frequencies=2,5&neurons=3"
     visit(page, file, link)

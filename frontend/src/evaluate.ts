@@ -185,10 +185,11 @@ export function* evaluating(network: Network, forward: Forward): Generator<undef
 		const label = labels[question] as number;
 		const side = trained[question] ? 1 : 0;
 		sizes[side]++;
+		const rival = largestBut(logits, label);
 		if (firstMaximum(logits) === label) hits[side] += right[question] = 1;
 		correct[question] = logits[label]!;
-		margin[question] = logits[label]! - largestBut(logits, label);
-		loss += cost(logits, label);
+		margin[question] = logits[label]! - rival;
+		loss += cost(logits, label, rival);
 	}
 	const [test, train] = hits;
 	return {
@@ -251,12 +252,12 @@ function largestBut(logits: Float64Array, label: number): number {
 }
 
 /** log(1 + Σ exp(z_j − z_y)) over the others, exact also where the answer is certain. */
-function crossEntropy(logits: Float64Array, label: number): number {
-	let top = 0;
-	for (const logit of logits) top = Math.max(top, logit - logits[label]!);
+function crossEntropy(logits: Float64Array, label: number, rival: number): number {
+	const own = logits[label]!;
+	const top = Math.max(0, rival - own);
 	let others = 0;
 	for (let c = 0; c < logits.length; c++) {
-		if (c !== label) others += Math.exp(logits[c]! - logits[label]! - top);
+		if (c !== label) others += Math.exp(logits[c]! - own - top);
 	}
 	return top > 0 ? top + Math.log(Math.exp(-top) + others) : Math.log1p(others);
 }

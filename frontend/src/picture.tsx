@@ -1,10 +1,10 @@
 // A canvas that fits its place, is sharp on any screen, and says in words what it shows.
 
-import type { JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { JSX, RefObject } from "preact";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Save, type Table } from "./save.tsx";
 
-const LATER = 50; // milliseconds after which what nobody sees is drawn too
+export const LATER = 100; // milliseconds without a change after which what nobody sees is drawn too
 
 /** The house's colours as they are now, in light or in dark. */
 export interface Look {
@@ -37,23 +37,31 @@ interface Props {
 	onPick?: (x: number, width: number, y: number) => void;
 }
 
+/** Something in the page, and whether it is on the screen. */
+export function useSeen<E extends Element>(isThere = true): [RefObject<E | null>, boolean] {
+	const place = useRef<E>(null);
+	const [seen, setSeen] = useState(true);
+	useLayoutEffect(() => {
+		if (!isThere) return setSeen(false);
+		const changed = (all: IntersectionObserverEntry[]) => setSeen(all.at(-1)!.isIntersecting);
+		const looks = new IntersectionObserver(changed);
+		looks.observe(place.current!);
+		return () => looks.disconnect();
+	}, [isThere]);
+	return [place, seen];
+}
+
 /** Draws whenever its size or what it is given changes; `draw` is to be memoised. */
 export function Picture(props: Props): JSX.Element {
 	const { name, label, height, look, draw, over, table, onPick } = props;
-	const place = useRef<HTMLDivElement>(null);
+	const [place, seen] = useSeen<HTMLDivElement>();
 	const [width, setWidth] = useState(0);
-	const seen = useRef(true);
 	useLayoutEffect(() => {
 		const element = place.current!;
 		const sizes = new ResizeObserver(() => setWidth(element.clientWidth));
-		const looks = new IntersectionObserver((all) => (seen.current = all.at(-1)!.isIntersecting));
 		sizes.observe(element);
-		looks.observe(element);
 		setWidth(element.clientWidth);
-		return () => {
-			sizes.disconnect();
-			looks.disconnect();
-		};
+		return () => sizes.disconnect();
 	}, []);
 	const given = { width, height, look, seen };
 	const pick = (event: MouseEvent) => {
@@ -74,38 +82,42 @@ export function Picture(props: Props): JSX.Element {
 	);
 }
 
-interface LayerProps {
-	name: string;
-	label?: string;
+interface Painting {
 	width: number;
 	height: number;
 	look: Look;
-	seen: { current: boolean };
 	draw: Draw;
 }
 
-/** What is seen is drawn at once; the rest soon after, unless there is something newer by then. */
+interface LayerProps extends Painting {
+	name: string;
+	label?: string;
+	seen: boolean;
+}
+
+/** What is seen is drawn at once; the rest when it is, or soon after the last change. */
 function Layer({ name, label, width, height, look, seen, draw }: LayerProps): JSX.Element {
 	const canvas = useRef<HTMLCanvasElement>(null);
+	const painting = useMemo(() => ({ width, height, look, draw }), [width, height, look, draw]);
+	const painted = useRef<Painting>(null);
 	useLayoutEffect(() => {
+		if (painted.current === painting) return;
 		const element = canvas.current!;
 		const paint = () => {
-			paintInto(element, { width, height, look, draw });
+			paintInto(element, painting);
+			painted.current = painting;
 			delete element.dataset["pending"];
 		};
-		if (seen.current) return paint();
+		if (seen) return paint();
 		element.dataset["pending"] = "";
 		const timer = setTimeout(paint, LATER);
 		return () => clearTimeout(timer);
-	}, [width, height, look, draw]);
+	}, [painting, seen]);
 	const words = label ? { role: "img" as const, "aria-label": label } : { "aria-hidden": true };
 	return <canvas ref={canvas} data-picture={name} {...words} />;
 }
 
-function paintInto(
-	element: HTMLCanvasElement,
-	{ width, height, look, draw }: Pick<LayerProps, "width" | "height" | "look" | "draw">,
-) {
+function paintInto(element: HTMLCanvasElement, { width, height, look, draw }: Painting) {
 	const ratio = window.devicePixelRatio || 1;
 	element.width = Math.round(width * ratio);
 	element.height = Math.round(height * ratio);

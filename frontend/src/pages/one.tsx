@@ -12,7 +12,7 @@ import {
 	type Tensor,
 } from "../bundle.ts";
 import { Controls } from "../controls.tsx";
-import { Note } from "../picture.tsx";
+import { LATER, Note, useSeen } from "../picture.tsx";
 import type { Shown } from "./shown.ts";
 import { useTaken } from "../taken.ts";
 import { Apart } from "../views/apart.tsx";
@@ -112,7 +112,10 @@ function OfNetwork({
 }: Shared & { kept: Kept; progress: Progress | undefined }) {
 	const steps = kept.steps.data;
 	const index = latest(steps, state.step);
-	const late = useLate(kept, index);
+	const [apart, seesApart] = useSeen<HTMLElement>();
+	const [logits, seesLogits] = useSeen<HTMLElement>();
+	const [attention, seesAttention] = useSeen<HTMLElement>(kept.channels);
+	const late = useLate(kept, index, seesApart || seesLogits || seesAttention);
 	const taken = useTaken(kept, late, state);
 	const pending = late === index ? undefined : "";
 	return (
@@ -147,7 +150,7 @@ function OfNetwork({
 				<h2>Spectrum</h2>
 				<Spectrum {...{ kept, index, look, pick, scale: state.scale }} />
 			</section>
-			<section class="tall">
+			<section class="tall" ref={apart}>
 				<h2>Take it apart</h2>
 				<Apart {...{ kept, index: late, look, state, change, taken }} />
 			</section>
@@ -155,12 +158,12 @@ function OfNetwork({
 				<h2>Circles and stars</h2>
 				<Circles {...{ kept, index, look }} />
 			</section>
-			<section class="wide">
+			<section class="wide" ref={logits}>
 				<h2>Logits</h2>
 				<Logits {...{ kept, look, state, change, taken }} />
 			</section>
 			{kept.channels && (
-				<section class="wide">
+				<section class="wide" ref={attention}>
 					<h2>Attention</h2>
 					<Attention {...{ look, state, change, taken }} />
 				</section>
@@ -175,15 +178,18 @@ function OfNetwork({
 	);
 }
 
-/** A snapshot that follows another one when that is painted: what takes longer is shown of it. */
-function useLate(kept: Kept, index: number): number {
+/**
+ * A snapshot that follows another one when that is painted, or a moment later if nobody sees what is
+ * shown of it: that takes longer.
+ */
+function useLate(kept: Kept, index: number, seen: boolean): number {
 	const [late, setLate] = useState({ kept, index });
 	const now = late.kept === kept ? late.index : index;
 	useEffect(() => {
 		if (now === index) return;
-		const timer = setTimeout(() => setLate({ kept, index }));
+		const timer = setTimeout(() => setLate({ kept, index }), seen ? 0 : LATER);
 		return () => clearTimeout(timer);
-	}, [kept, index, now]);
+	}, [kept, index, now, seen]);
 	return now;
 }
 

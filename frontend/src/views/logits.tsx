@@ -344,8 +344,8 @@ function Errors({ result, trained, ...given }: OfResult): JSX.Element {
 	const { pairs } = given;
 	const image = useCallback(
 		(look: Look) => {
-			const colors = [look.test, look.train];
-			return pairImage(pairs, (q) => rgb(colors[trained[q]!]!, result.right[q] ? FAINT : 1));
+			const colors = [look.test, look.train].map((color) => [rgb(color), rgb(color, FAINT)]);
+			return pairImage(pairs, (q) => colors[trained[q]!]![result.right[q]!]!);
 		},
 		[pairs, result, trained],
 	);

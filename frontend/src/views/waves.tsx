@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useCallback } from "preact/hooks";
+import { useCallback, useMemo } from "preact/hooks";
 import { drawX } from "../axes.ts";
 import { isMissing, type Kept, largest, row } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
@@ -19,6 +19,7 @@ interface Props {
 /** The weights of every neuron as lines: over the tokens that it reads, and over what it writes. */
 export function Waves({ kept, index, look }: Props): JSX.Element {
 	const [, tables = 1] = kept.w_in.shape;
+	const sides = useMemo(() => sidesOf(kept), [kept]);
 	if (!kept.tokens || !kept.frequency)
 		return (
 			<Note>
@@ -27,10 +28,6 @@ export function Waves({ kept, index, look }: Props): JSX.Element {
 					: "This network reads features, which stand in no order: there are no waves."}
 			</Note>
 		);
-	const sides = [
-		...(kept.channels ? [] : [readBy(kept)]),
-		...(answers(kept) ? [writtenBy(kept)] : []),
-	];
 	return (
 		<>
 			<div class="pair">
@@ -65,6 +62,10 @@ interface Side {
 	numbers: (index: number) => ArrayLike<number>;
 	scale: number; // the largest weight of all steps
 	at: (neuron: number, place: number) => number;
+}
+
+function sidesOf(kept: Kept): Side[] {
+	return [...(kept.channels ? [] : [readBy(kept)]), ...(answers(kept) ? [writtenBy(kept)] : [])];
 }
 
 function readBy({ w_in }: Kept): Side {

@@ -152,11 +152,11 @@ function drawGroups({ context, look }: Frame, kept: Kept, found: Group[], box: B
 }
 
 function drawScale({ context, look }: Frame, x: number, y: number, height: number, limit: number) {
-	paint(
-		context,
-		cells(1, 64, look.ramps["weights"]!, (_, at) => 1 - at / 63),
-		[x, y, 8, height],
-	);
+	const colors = look.ramps["weights"]!;
+	const shades = context.createLinearGradient(0, y + height, 0, y);
+	colors.forEach((color, i) => shades.addColorStop(i / (colors.length - 1), color));
+	context.fillStyle = shades;
+	context.fillRect(x, y, 8, height);
 	context.font = "11px system-ui, sans-serif";
 	context.fillStyle = look.quiet;
 	context.textAlign = "left";
