@@ -2,7 +2,8 @@
 
 import type { JSX, RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Save, type Table } from "./save.tsx";
+import { Save } from "./save.tsx";
+import type { Table } from "./tables.ts";
 
 export const LATER = 100; // milliseconds without a change after which what nobody sees is drawn too
 
@@ -33,7 +34,7 @@ interface Props {
 	look: Look;
 	draw: Draw;
 	over?: Draw; // drawn on top, when what lies below stays as it is
-	table?: () => Table; // the numbers behind it, for those who want to have them
+	table: () => Table; // the numbers behind it
 	onPick?: (x: number, width: number, y: number) => void;
 }
 

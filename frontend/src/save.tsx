@@ -4,14 +4,9 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { Context } from "svgcanvas/dist/svgcanvas.esm.js";
 import type { Draw, Look } from "./picture.tsx";
+import { csv, type Table } from "./tables.ts";
 
 const SHARP = 2; // pixels of a PNG for each of the page
-
-/** The numbers behind a picture, a record in each row. */
-export interface Table {
-	columns: string[];
-	rows: Iterable<(string | number)[]>;
-}
 
 interface Props {
 	name: string;
@@ -19,13 +14,13 @@ interface Props {
 	height: number;
 	look: Look;
 	draws: Draw[];
-	table?: (() => Table) | undefined;
+	table: () => Table;
 }
 
 /** The ways in which a picture can be saved, behind one button. */
 export function Save(props: Props): JSX.Element {
 	const place = useRef<HTMLDetailsElement>(null);
-	const { name, table } = props;
+	const { name } = props;
 	const save = (kind: string, make: () => Blob | Promise<Blob>) => (
 		<button
 			type="button"
@@ -46,14 +41,14 @@ export function Save(props: Props): JSX.Element {
 			</summary>
 			{save("png", () => png(props, paperOf(place.current!)))}
 			{save("svg", () => svg(props, paperOf(place.current!)))}
-			{table && save("csv", () => new Blob([csv(table())], { type: "text/csv" }))}
+			{save("csv", () => sheet(props.table()))}
 		</details>
 	);
 }
 
 /** The numbers of something that is no picture. */
 export function SaveTable({ name, table }: { name: string; table: () => Table }): JSX.Element {
-	const save = () => download(new Blob([csv(table())], { type: "text/csv" }), `${name}.csv`);
+	const save = () => download(sheet(table()), `${name}.csv`);
 	return (
 		<button type="button" class="quiet" onClick={save}>
 			save {name} as CSV
@@ -107,13 +102,6 @@ function svg(props: Props, paper: string): Blob {
 	return new Blob([context.getSerializedSvg()], { type: "image/svg+xml" });
 }
 
-/** Rows as RFC 4180 has them. */
-export function csv({ columns, rows }: Table): string {
-	const cell = (value: string | number) => {
-		const text = `${value}`;
-		return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-	};
-	const lines = [columns.map(cell).join(",")];
-	for (const row of rows) lines.push(row.map(cell).join(","));
-	return `${lines.join("\r\n")}\r\n`;
+function sheet(table: Table): Blob {
+	return new Blob([csv(table)], { type: "text/csv" });
 }

@@ -3,7 +3,6 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { type Bundle, isMissing, row, type Run, type Start } from "../bundle.ts";
 import { inPlane, powers } from "../circle.ts";
 import { type Look, Note } from "../picture.tsx";
-import { saveText } from "../save.ts";
 import type { Point } from "../training/curve.ts";
 import {
 	FIELDS,
@@ -17,14 +16,7 @@ import {
 	within,
 } from "../training/settings.ts";
 import { type Training, useTraining } from "../training/trainer.ts";
-import {
-	type Known,
-	LiveBits,
-	LiveCurve,
-	LiveSpectrum,
-	LiveWaves,
-	strongest,
-} from "../views/live.tsx";
+import { LiveBits, LiveCurve, LiveSpectrum, LiveWaves, strongest } from "../views/live.tsx";
 import { Plane } from "../views/plane.tsx";
 import { percent, whole } from "../words.ts";
 import type { Shown } from "./shown.ts";
@@ -44,7 +36,7 @@ export function TrainHere({ bundle, state, look, change }: Shown): JSX.Element {
 		settings,
 		pace,
 	);
-	const known = useMemo(() => (settings.kind === "run" ? knownOf(bundle, run) : undefined), [name]);
+	const known = useMemo(() => (settings.kind === "run" ? knownOf(bundle, run) : []), [name]);
 	const set = (next: Settings) => change({ training: formatFor(next, run) });
 	return (
 		<>
@@ -75,7 +67,7 @@ export function TrainHere({ bundle, state, look, change }: Shown): JSX.Element {
 					</div>
 					<p class="key">
 						<span class="train">training</span> and <span class="test">test</span> examples
-						{known && "; broad and pale, what was recorded when this run was trained"}.
+						{known.length > 0 && "; broad and pale, what was recorded when this run was trained"}.
 					</p>
 				</section>
 				<Inside {...{ training, look, name }} />
@@ -130,18 +122,23 @@ function againOf(start: Run["start"]): Setup | undefined {
 	};
 }
 
-function knownOf(bundle: Bundle, run: Run): Known {
+/** What was recorded of a run when it was trained. */
+function knownOf(bundle: Bundle, run: Run): Point[] {
 	const at = bundle.runs.indexOf(run);
-	const of = (name: string) => bundle.curves[name] && row(bundle.curves[name], at);
-	const side = (name: string) => {
-		const [loss, accuracy] = [of(`${name}_loss`), of(`${name}_accuracy`)];
-		return [...bundle.steps.data].map((step, i) => ({
-			step,
-			loss: loss?.[i] ?? NaN,
-			accuracy: accuracy?.[i] ?? NaN,
-		}));
+	const score = (side: string, i: number) => {
+		const of = (kind: string) => {
+			const curve = bundle.curves[`${side}_${kind}`];
+			return curve ? row(curve, at)[i]! : NaN;
+		};
+		return { loss: of("loss"), accuracy: of("accuracy") };
 	};
-	return { train: side("train"), test: side("test") };
+	const points = Array.from(bundle.steps.data, (step, i) => {
+		return { step, train: score("train", i), test: score("test", i) };
+	});
+	// Of other runs there may be records at other steps.
+	return points.filter(({ train, test }) =>
+		[train, test].some(({ loss, accuracy }) => !Number.isNaN(loss) || !Number.isNaN(accuracy)),
+	);
 }
 
 interface ChoiceProps {
@@ -244,18 +241,8 @@ function Buttons({ training, pace, setPace }: ButtonProps): JSX.Element {
 				{now &&
 					` · ${percent(now.train.accuracy)} of training, ${percent(now.test.accuracy)} of test examples`}
 			</output>
-			<button type="button" disabled={!now} onClick={() => saveText("training.csv", csv(points))}>
-				save curves
-			</button>
 		</div>
 	);
-}
-
-function csv(points: Point[]): string {
-	const rows = points.map(({ step, train, test }) =>
-		[step, train.loss, test.loss, train.accuracy, test.accuracy].join(","),
-	);
-	return ["step,train_loss,test_loss,train_accuracy,test_accuracy", ...rows, ""].join("\n");
 }
 
 function Inside({ training, look, name }: { training: Training; look: Look; name: string }) {

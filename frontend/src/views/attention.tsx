@@ -228,5 +228,11 @@ function OfHead({ head, values, ...given }: HeadProps): JSX.Element {
 	const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
 	const title = `head ${head} looks at a: ${percent(mean)} on average`;
 	const label = `Map of all ${whole(values.length)} pairs: ${title}.`;
-	return <PairMap name={`attention-${head}`} {...{ ...given, title, image, label, values }} />;
+	return (
+		<PairMap
+			name={`attention-${head}`}
+			values={{ attention: values }}
+			{...{ ...given, title, image, label }}
+		/>
+	);
 }

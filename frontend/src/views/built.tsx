@@ -3,11 +3,14 @@ import { useCallback, useMemo } from "preact/hooks";
 import { drawX, drawY, line } from "../axes.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { add, angles, type Built, lead, linear, phaseError } from "../hand/built.ts";
+import { onCircle, type Place } from "../circle.ts";
+import { placed } from "../tables.ts";
 import { percent, short } from "../words.ts";
 import { square } from "./plane.tsx";
 
 const HEIGHT = 300;
 const FINE = 720; // directions of a drawn circle
+const DIRECTIONS = Array.from({ length: FINE + 1 }, (_, i) => (2 * Math.PI * i) / FINE);
 
 interface Props {
 	built: Built;
@@ -46,11 +49,10 @@ function plane(frame: Frame, far: number) {
 	};
 }
 
+type Part = [string, number, Place];
+
 function circle(radius = 1): [number, number][] {
-	return Array.from({ length: FINE + 1 }, (_, i) => {
-		const angle = (2 * Math.PI * i) / FINE;
-		return [radius * Math.cos(angle), radius * Math.sin(angle)];
-	});
+	return DIRECTIONS.map((angle) => [radius * Math.cos(angle), radius * Math.sin(angle)]);
 }
 
 /** Both embeddings, their sum, and how much each neuron hears of that and says. */
@@ -58,6 +60,8 @@ export function Hearing({ built, a, b, look }: Props): JSX.Element {
 	const { p, activation } = built;
 	const { heard, said } = useMemo(() => add(built, a, b), [built, a, b]);
 	const neurons = activation === "identity" ? [] : angles(built);
+	const [x, y] = [a, b].map((token) => (2 * Math.PI * token) / p) as [number, number];
+	const sum: [number, number] = [Math.cos(x) + Math.cos(y), Math.sin(x) + Math.sin(y)];
 	const draw = useCallback(
 		(frame: Frame) => {
 			const on = plane(frame, 2.05);
@@ -73,8 +77,6 @@ export function Hearing({ built, a, b, look }: Props): JSX.Element {
 				on.stroke([[0, 0], end(said[j]! / most)], color, 5);
 				on.write(`${j + 1}`, angle, 1.14, color);
 			});
-			const [x, y] = [a, b].map((token) => (2 * Math.PI * token) / p) as [number, number];
-			const sum: [number, number] = [Math.cos(x) + Math.cos(y), Math.sin(x) + Math.sin(y)];
 			on.stroke([[0, 0], [Math.cos(x), Math.sin(x)], sum], look.train, 1.6);
 			on.stroke([[0, 0], [Math.cos(y), Math.sin(y)], sum], look.test, 1.6);
 			on.stroke([[0, 0], sum], look.ink, 3);
@@ -90,7 +92,18 @@ export function Hearing({ built, a, b, look }: Props): JSX.Element {
 	const label =
 		`The embeddings of ${a} and ${b} and their sum, an arrow half way between them` +
 		(neurons.length ? `. Neuron ${told.join("; ")}.` : ".");
-	return <Picture name="built-heard" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () => ({
+		columns: ["part", "number", "cosine", "sine", "hears", "says"],
+		rows: [
+			["embedding of a", a, Math.cos(x), Math.sin(x), "", ""],
+			["embedding of b", b, Math.cos(y), Math.sin(y), "", ""],
+			["sum", a + b, ...sum, "", ""],
+			...neurons.map((angle, j) => {
+				return ["neuron", j + 1, Math.cos(angle), Math.sin(angle), heard[j]!, said[j]!];
+			}),
+		],
+	});
+	return <Picture name="built-heard" {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 /** Where what the neurons say leads, on the circle of the classes. */
@@ -102,12 +115,11 @@ function Once({ built, a, b, look }: Props): JSX.Element {
 	const { p } = built;
 	const sum = (a + b) % p;
 	const { said, logits } = useMemo(() => add(built, a, b), [built, a, b]);
+	const all = useMemo(() => DIRECTIONS.map(lead(built)), [built]);
+	const path = useMemo(() => steps(built, a, b, said), [built, a, b, said]);
 	const draw = useCallback(
 		(frame: Frame) => {
-			const leads = lead(built);
-			const all = Array.from({ length: FINE + 1 }, (_, i) => leads((2 * Math.PI * i) / FINE));
 			const far = Math.max(...all.map(({ x, y }) => Math.hypot(x, y)), 1e-9);
-			const path = steps(built, a, b, said);
 			const farthest = Math.max(...path.map(([up, right]) => Math.hypot(up, right)));
 			const on = plane(frame, Math.max(1.1 * far, farthest));
 			const spoke = (c: number) => (2 * Math.PI * c) / p;
@@ -142,7 +154,12 @@ function Once({ built, a, b, look }: Props): JSX.Element {
 	const label =
 		`What the neurons say, one arrow after the other, in directions of twice their angle: they lead to ` +
 		`${logits.indexOf(Math.max(...logits))}; the right class is ${sum}. The grey line is where all sums of full length lead.`;
-	return <Picture name="built-said" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () =>
+		placed([
+			...path.map(([up, right], j): Part => ["after neuron", j, { up, right }]),
+			...all.map(({ x, y }, i): Part => ["led by direction", DIRECTIONS[i]!, { up: x, right: y }]),
+		]);
+	return <Picture name="built-said" {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 /** What the neurons say, one after the other, as if the arrow that they hear had length 1. */
@@ -164,6 +181,7 @@ function Twice({ built, a, b, look }: Props): JSX.Element {
 	const { p } = built;
 	const { logits } = useMemo(() => linear(p, a, b), [p, a, b]);
 	const chosen = logits.indexOf(Math.max(...logits));
+	const sum = onCircle((Math.PI * (a + b)) / p, Math.cos((Math.PI * (a - b)) / p));
 	const draw = useCallback(
 		(frame: Frame) => {
 			const on = plane(frame, 1.2);
@@ -174,12 +192,10 @@ function Twice({ built, a, b, look }: Props): JSX.Element {
 				const color = look.frequencies[c < p ? 0 : 1]!;
 				on.dot(radius * Math.cos(angle), radius * Math.sin(angle), color, c === chosen ? 6 : 2);
 			}
-			const half = (Math.PI * (a + b)) / p;
-			const length = Math.cos((Math.PI * (a - b)) / p);
 			on.stroke(
 				[
 					[0, 0],
-					[length * Math.cos(half), length * Math.sin(half)],
+					[sum.up, sum.right],
 				],
 				look.ink,
 				3,
@@ -191,7 +207,12 @@ function Twice({ built, a, b, look }: Props): JSX.Element {
 	const label =
 		`Without an activation: outputs 0 to ${2 * p - 1} at half angles go round the circle twice. ` +
 		`The sum points to output ${chosen}, which is ${chosen % p} modulo ${p}; the right class is ${(a + b) % p}.`;
-	return <Picture name="built-said" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () =>
+		placed([
+			["half the sum", a + b, sum],
+			...Array.from(logits, (_, c): Part => ["output", c, onCircle((Math.PI * c) / p)]),
+		]);
+	return <Picture name="built-said" {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 /** By how much every sum misses, against what the modulus can bear. */
@@ -200,10 +221,7 @@ export function Wrinkles({ built, a, b, look }: Props): JSX.Element {
 	const unit = Math.PI / p; // half the angle between two classes
 	const errors = useMemo(() => {
 		const leads = lead(built);
-		return Array.from({ length: FINE + 1 }, (_, i) => {
-			const direction = (2 * Math.PI * i) / FINE;
-			return phaseError(leads(direction), direction) / unit;
-		});
+		return DIRECTIONS.map((direction) => phaseError(leads(direction), direction) / unit);
 	}, [built]);
 	const most = errors.reduce((largest, one) => Math.max(largest, Math.abs(one)), 0);
 	const draw = useCallback(
@@ -254,7 +272,11 @@ export function Wrinkles({ built, a, b, look }: Props): JSX.Element {
 		(most < 1
 			? "Below 1 every answer is right."
 			: `Beyond 1 an answer is wrong: of sums, ${percent(share(errors))}.`);
-	return <Picture name="built-wrinkles" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () => ({
+		columns: ["direction", "sum", "missed by"],
+		rows: errors.map((error, i) => [DIRECTIONS[i]!, (DIRECTIONS[i]! / unit) % p, error]),
+	});
+	return <Picture name="built-wrinkles" {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 function share(errors: number[]): number {

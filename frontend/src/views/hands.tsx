@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import { onCircle, type Place } from "../circle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
+import { placed } from "../tables.ts";
 import { short } from "../words.ts";
 import { square } from "./plane.tsx";
 
@@ -95,7 +96,20 @@ export function Clock({ a, b, p, frequency, look }: Props): JSX.Element {
 	const label =
 		`Clock of frequency ${frequency} modulo ${p}. The hand of ${a} stands at ${degrees(a)}, that of ${b} at ` +
 		`${degrees(b)}; one turned on by the other stands at ${degrees(sum)}, which is ${sum}.`;
-	return <Picture name="clock" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () =>
+		placed([
+			...tokens(p).map((c) => ["token", c, onCircle(turn * c)] as Part),
+			["hand of a", a, onCircle(turn * a)],
+			["hand of b", b, onCircle(turn * b)],
+			["hand of the sum", sum, onCircle(turn * sum)],
+		]);
+	return <Picture name="clock" {...{ label, height: HEIGHT, look, draw, table }} />;
+}
+
+type Part = [string, number, Place];
+
+function tokens(p: number): number[] {
+	return Array.from({ length: p }, (_, c) => c);
 }
 
 /** Two points on the rim, the middle between them, and the slice in which that lies. */
@@ -103,11 +117,12 @@ export function Pizza({ a, b, p, frequency, look }: Props): JSX.Element {
 	const turn = (2 * Math.PI * frequency) / p;
 	const sum = (a + b) % p;
 	const far = Math.cos((turn * (a - b)) / 2);
+	const [x, y] = [onCircle(turn * a), onCircle(turn * b)];
+	const middle = onCircle((turn * (a + b)) / 2, far);
 	const draw = useCallback(
 		(frame: Frame) => {
 			const pie = dial(frame);
 			const half = Math.PI / p / 2;
-			const middle = onCircle((turn * (a + b)) / 2, far);
 			frame.context.fillStyle = look.frequencies[2]!;
 			for (const side of [0, Math.PI]) {
 				const angle = (turn * sum) / 2 + side;
@@ -118,7 +133,6 @@ export function Pizza({ a, b, p, frequency, look }: Props): JSX.Element {
 				const angle = (Math.PI * cut) / p + half;
 				pie.hand(onCircle(angle), look.rule, 0.6);
 			}
-			const [x, y] = [onCircle(turn * a), onCircle(turn * b)];
 			frame.context.strokeStyle = look.quiet;
 			frame.context.setLineDash([3, 3]);
 			frame.context.lineWidth = 1.2;
@@ -145,5 +159,15 @@ export function Pizza({ a, b, p, frequency, look }: Props): JSX.Element {
 	const label =
 		`Pizza of frequency ${frequency}, cut into ${p} slices that go through the middle. ${a} and ${b} lie on the rim; ` +
 		`the middle between them is ${short(Math.abs(far))} of the radius from the centre, in slice ${sum}.`;
-	return <Picture name="pizza" {...{ label, height: HEIGHT, look, draw }} />;
+	const table = () =>
+		placed([
+			["point a", a, x],
+			["point b", b, y],
+			["middle", sum, middle],
+			...tokens(p).flatMap((c): Part[] => [
+				["slice", c, onCircle((turn * c) / 2)],
+				["slice beyond the centre", c, onCircle((turn * c) / 2 + Math.PI)],
+			]),
+		]);
+	return <Picture name="pizza" {...{ label, height: HEIGHT, look, draw, table }} />;
 }

@@ -5,20 +5,18 @@ import { largest } from "../bundle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { cells, paint } from "../ramp.ts";
 import type { State } from "../state.ts";
+import { grid } from "../tables.ts";
 import type { Point } from "../training/curve.ts";
 import { percent, short, whole } from "../words.ts";
 
 const HEIGHT = 190;
 const SIDES = ["train", "test"] as const;
 
-/** What was recorded of the same run before, to be drawn thin. */
-export type Known = Record<"train" | "test", { step: number; loss: number; accuracy: number }[]>;
-
 interface CurveProps {
 	kind: "loss" | "accuracy";
 	points: Point[];
 	count: number; // of points, which are added to one list
-	known: Known | undefined;
+	known: Point[]; // what was recorded when the same run was trained before, to be drawn pale
 	scale: State["scale"];
 	look: Look;
 }
@@ -42,19 +40,10 @@ export function LiveCurve({ kind, points, count, known, scale, look }: CurveProp
 			context.clip();
 			for (const side of SIDES) {
 				context.strokeStyle = look[side];
-				const before = known?.[side].filter(({ step }) => step <= last) ?? [];
-				trace(
-					context,
-					before.map((one) => [x(one.step), y(one[kind])] as const),
-					5,
-					0.3,
-				);
-				trace(
-					context,
-					points.map((one) => [x(one.step), y(one[side][kind])] as const),
-					1.8,
-					1,
-				);
+				const places = (some: Point[]) =>
+					some.map((one) => [x(one.step), y(one[side][kind])] as const);
+				trace(context, places(known.filter(({ step }) => step <= last)), 5, 0.3);
+				trace(context, places(points), 1.8, 1);
 			}
 			context.restore();
 		},
@@ -64,7 +53,13 @@ export function LiveCurve({ kind, points, count, known, scale, look }: CurveProp
 	const words = kind === "loss" ? short : percent;
 	const values = now ? SIDES.map((side) => `${side} ${words(now[side][kind])}`).join(", ") : "none";
 	const label = `Curve of ${kind} while the network trains, to step ${whole(now?.step ?? 0)}: ${values}.`;
-	return <Picture name={`live-${kind}`} {...{ label, height: HEIGHT, look, draw }} />;
+	const rows = (trained: string, some: Point[]) =>
+		some.map((one) => [trained, one.step, ...SIDES.map((side) => one[side][kind])]);
+	const table = () => ({
+		columns: ["trained", "step", ...SIDES.map((side) => `${side}_${kind}`)],
+		rows: [...rows("here", points), ...rows("before", known)],
+	});
+	return <Picture name={`live-${kind}`} {...{ label, height: HEIGHT, look, draw, table }} />;
 }
 
 type Box = Parameters<typeof drawX>[1];
@@ -163,7 +158,9 @@ export function LiveWaves({ table, tokens, neurons, power, order, color, look }:
 	const label =
 		`Input weights of ${neurons} neurons over ${tokens} tokens. ` +
 		`On average ${percent(mean)} of a neuron's power is in its strongest frequency.`;
-	return <Picture name="live-waves" {...{ label, height, look, draw }} />;
+	const numbers = () =>
+		grid(["neuron", "token", "weight"], order, tokens, (n, a) => table[a * neurons + n]!);
+	return <Picture name="live-waves" {...{ label, height, look, draw }} table={numbers} />;
 }
 
 interface SpectrumProps {
@@ -204,7 +201,11 @@ export function LiveSpectrum({ power, color, look }: SpectrumProps): JSX.Element
 	top.sort((one, other) => other.share - one.share);
 	const told = top.slice(0, 4).map(({ k, share }) => `frequency ${k} ${percent(share)}`);
 	const label = `Shares of the power of the input weights now; the largest: ${told.join(", ")}.`;
-	return <Picture name="live-spectrum" {...{ label, height: 210, look, draw }} />;
+	const table = () => ({
+		columns: ["frequency", "share"],
+		rows: sums.map((sum, i) => [i + 1, sum / total]),
+	});
+	return <Picture name="live-spectrum" {...{ label, height: 210, look, draw, table }} />;
 }
 
 interface BitProps {
@@ -221,6 +222,7 @@ export function LiveBits({ table, inputs, neurons, look }: BitProps): JSX.Elemen
 		for (let n = 0; n < neurons; n++) sum += table[i * neurons + n]! ** 2;
 		return Math.sqrt(sum);
 	});
+	const name = (input: number) => (input === inputs - 1 ? "one" : `${input + 1}`);
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width } = frame;
@@ -249,10 +251,7 @@ export function LiveBits({ table, inputs, neurons, look }: BitProps): JSX.Elemen
 			});
 			const low = { ...box, top: 144, bottom: 340 };
 			paint(context, image, [box.left, low.top, box.right - box.left, low.bottom - low.top]);
-			const ticks = [0, 1, 2, 9, 19, inputs - 1].map((at) => ({
-				at,
-				words: at === inputs - 1 ? "one" : `${at + 1}`,
-			}));
+			const ticks = [0, 1, 2, 9, 19, inputs - 1].map((at) => ({ at, words: name(at) }));
 			drawX(frame, low, x, ticks, "bit");
 		},
 		[table],
@@ -261,5 +260,12 @@ export function LiveBits({ table, inputs, neurons, look }: BitProps): JSX.Elemen
 	const label =
 		`Weights from ${inputs} inputs to ${neurons} neurons. Norm of the weights of the three bits that ` +
 		`matter, on average ${mean(norms.slice(0, 3))}; of the others ${mean(norms.slice(3, -1))}.`;
-	return <Picture name="live-bits" {...{ label, height: 380, look, draw }} />;
+	const numbers = () => ({
+		columns: ["bit", "norm", "neuron", "weight"],
+		rows: Array.from(table, (weight, at) => {
+			const i = Math.floor(at / neurons);
+			return [name(i), norms[i]!, at % neurons, weight];
+		}),
+	});
+	return <Picture name="live-bits" {...{ label, height: 380, look, draw }} table={numbers} />;
 }

@@ -315,7 +315,7 @@ function CorrectLogit({ result, ...given }: OfResult): JSX.Element {
 	return (
 		<PairMap
 			name="map-correct"
-			values={result.correct}
+			values={{ "correct logit": result.correct }}
 			{...{ ...given, title, image, label: `Map of all pairs, ${title}.` }}
 		/>
 	);
@@ -334,7 +334,7 @@ function Margin({ result, ...given }: OfResult): JSX.Element {
 	return (
 		<PairMap
 			name="map-margin"
-			values={result.margin}
+			values={{ margin: result.margin }}
 			{...{ ...given, title, image, label: `Map of all pairs, ${title}.` }}
 		/>
 	);
@@ -357,7 +357,7 @@ function Errors({ result, trained, ...given }: OfResult): JSX.Element {
 		<div>
 			<PairMap
 				name="map-errors"
-				values={result.right}
+				values={{ trained, right: result.right }}
 				{...{ ...given, title: `errors: ${whole(wrong)}`, image, label }}
 			/>
 			<p class="key">

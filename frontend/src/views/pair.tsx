@@ -45,7 +45,7 @@ interface MapProps extends ChooseProps {
 	label: string;
 	look: Look;
 	image: (look: Look) => ImageData; // memoised
-	values: ArrayLike<number>; // of every question, as they are saved
+	values: Record<string, ArrayLike<number>>; // of every question, by name, as they are saved
 }
 
 /** A map of all pairs, with the chosen one marked; a click chooses another. */
@@ -95,7 +95,8 @@ export function PairMap(props: MapProps): JSX.Element {
 		const b = Math.floor(((x - LEFT) / size) * columns);
 		if (a >= 0 && b >= 0 && a < rows && b < columns) change({ a, b });
 	};
-	const table = () => ofPairs(pairs, [name], (q) => [values[q]!]);
+	const table = () =>
+		ofPairs(pairs, Object.keys(values), (q) => Object.values(values).map((one) => one[q]!));
 	return <Picture {...{ name, label, height, look, draw, over, table, onPick: pick }} />;
 }
 
