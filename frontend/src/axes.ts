@@ -2,7 +2,12 @@
 
 import { scaleLinear, scaleLog, scaleSymlog } from "d3-scale";
 import type { Frame } from "./picture.tsx";
-import { raised } from "./words.ts";
+import { raised, short } from "./words.ts";
+
+// Of everything that is written in a picture: no smaller than the text around it.
+export const WORDS = "14px system-ui, sans-serif";
+export const STRONG = "600 14px system-ui, sans-serif";
+export const LINE = 16; // pixels from one word to the next below it
 
 export interface Box {
 	left: number;
@@ -35,13 +40,19 @@ export function stepWords(step: number): string {
 	return step >= 1000 ? `${+(step / 1000).toPrecision(3)}k` : `${step}`;
 }
 
-/** A logarithmic scale for positive values, with ticks at powers of ten. */
+/** A logarithmic scale for positive values, with ticks at powers of ten, or closer where there is one at most. */
 export function lossScale(low: number, high: number, bottom: number, top: number) {
 	const scale = scaleLog().domain([low, high]).range([bottom, top]);
 	const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
 	const apart = Math.max(1, Math.ceil((last - first + 1) / 5));
 	const ticks: number[] = [];
 	for (let i = first; i <= last; i += apart) ticks.push(i);
+	if (ticks.length < 2) {
+		const isClear = clearance();
+		const round = scaleLinear().domain([low, high]).ticks(4);
+		const between = round.filter((at) => isClear(0, scale(at)));
+		return { scale, ticks: between.map((at) => ({ at, words: short(at) })) };
+	}
 	return { scale, ticks: ticks.map((i) => ({ at: 10 ** i, words: `10${raised(i)}` })) };
 }
 
@@ -52,7 +63,7 @@ interface Tick {
 
 /** The lower edge of a box with its ticks, and what they count. */
 export function drawX(
-	{ context, look }: Frame,
+	{ context, look, width }: Frame,
 	box: Box,
 	scale: Scale,
 	ticks: Tick[],
@@ -66,7 +77,8 @@ export function drawX(
 	context.textAlign = "center";
 	for (const { at, words } of ticks) {
 		line(context, scale(at), box.bottom, scale(at), box.bottom + 4);
-		context.fillText(words, scale(at), box.bottom + 6);
+		const half = context.measureText(words).width / 2;
+		context.fillText(words, Math.max(half, Math.min(width - half, scale(at))), box.bottom + 6);
 	}
 	context.fillStyle = look.quiet;
 	context.textAlign = "right";
@@ -74,13 +86,8 @@ export function drawX(
 }
 
 /** The values of a box's left side, with a rule for each. */
-export function drawY(
-	{ context, look }: Frame,
-	box: Box,
-	scale: Scale,
-	ticks: Tick[],
-	name: string,
-) {
+export function drawY(frame: Frame, box: Box, scale: Scale, ticks: Tick[], name: string) {
+	const { context, look } = frame;
 	context.strokeStyle = look.rule;
 	context.lineWidth = 0.6;
 	context.fillStyle = look.ink;
@@ -90,11 +97,35 @@ export function drawY(
 		line(context, box.left, scale(at), box.right, scale(at));
 		context.fillText(words, box.left - 6, scale(at));
 	}
-	context.textBaseline = "bottom";
+	heading(frame, box.left, box.top - 5, name);
+}
+
+/** What stands above a figure, behind a spot of its colour: not every colour can be read. */
+export function heading({ context, look }: Frame, x: number, y: number, text: string, color = "") {
 	context.textAlign = "left";
-	context.font = "600 12px system-ui, sans-serif";
-	context.fillText(name, box.left, box.top - 5);
-	context.font = "12px system-ui, sans-serif";
+	context.textBaseline = "bottom";
+	context.font = STRONG;
+	if (color) spot(context, x, y - LINE / 2, color);
+	context.fillStyle = look.ink;
+	context.fillText(text, color ? x + SPOT + 5 : x, y);
+	context.font = WORDS;
+}
+
+export const SPOT = 10; // pixels
+
+export function spot(context: CanvasRenderingContext2D, x: number, y: number, color: string) {
+	context.fillStyle = color;
+	context.fillRect(x, y - SPOT / 2, SPOT, SPOT);
+}
+
+/** Whether a word at a place is clear of those that this was asked of before. */
+export function clearance(): (x: number, y: number) => boolean {
+	const taken: [number, number][] = [];
+	return (x, y) => {
+		const clear = taken.every(([left, top]) => Math.hypot(x - left, y - top) >= LINE);
+		if (clear) taken.push([x, y]);
+		return clear;
+	};
 }
 
 export function line(

@@ -76,10 +76,16 @@ function useModel(model: Model, bundle: Bundle): [State, (part: Partial<State>) 
 function useLook(bundle: Bundle): Look {
 	const query = useMemo(() => matchMedia("(prefers-color-scheme: dark)"), []);
 	const [dark, setDark] = useState(query.matches);
+	const [ratio, setRatio] = useState(devicePixelRatio);
 	useEffect(() => {
 		const changed = () => setDark(query.matches);
+		const zoomed = () => setRatio(devicePixelRatio);
 		query.addEventListener("change", changed);
-		return () => query.removeEventListener("change", changed);
+		window.addEventListener("resize", zoomed);
+		return () => {
+			query.removeEventListener("change", changed);
+			window.removeEventListener("resize", zoomed);
+		};
 	}, [query]);
 	return useMemo(() => {
 		const colors = bundle.colors[Number(dark)]!;
@@ -87,7 +93,7 @@ function useLook(bundle: Bundle): Look {
 		const { ink, quiet, rule, train, test } = colors as Record<string, string> & Look;
 		const frequencies = names.map((name) => colors[name]!);
 		return { ink, quiet, rule, train, test, frequencies, ramps: bundle.ramps[Number(dark)]! };
-	}, [bundle, dark]);
+	}, [bundle, dark, ratio]); // another look of the same colours is drawn as sharply as one can see now
 }
 
 /** Draws the explorer of `model` into `el`, and gives what takes it away again. */

@@ -2,6 +2,7 @@
 
 import type { JSX, RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { WORDS } from "./axes.ts";
 import { Save } from "./save.tsx";
 import type { Table } from "./tables.ts";
 
@@ -125,7 +126,7 @@ function paintInto(element: HTMLCanvasElement, { width, height, look, draw }: Pa
 	const context = element.getContext("2d");
 	if (!context || !width) return;
 	context.scale(ratio, ratio);
-	context.font = "12px system-ui, sans-serif";
+	context.font = WORDS;
 	draw({ context, width, height, look });
 }
 

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { Context } from "svgcanvas/dist/svgcanvas.esm.js";
+import { WORDS } from "./axes.ts";
 import type { Draw, Look } from "./picture.tsx";
 import { csv, type Table } from "./tables.ts";
 
@@ -75,7 +76,7 @@ function drawn(context: CanvasRenderingContext2D, props: Props, paper: string) {
 	context.fillRect(0, 0, width, height);
 	for (const draw of draws) {
 		context.save();
-		context.font = "12px system-ui, sans-serif";
+		context.font = WORDS;
 		draw({ context, width, height, look });
 		context.restore();
 	}

@@ -23,3 +23,7 @@ export function short(value: number): string {
 export function raised(exponent: number): string {
 	return [...`${exponent}`].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
 }
+
+export function times(count: number): string {
+	return count === 1 ? "once" : count === 2 ? "twice" : `${count} times`;
+}

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Model, News } from "../host.ts";
 import { whole } from "../words.ts";
+import { hint } from "./hint.ts";
 
 export interface Answers {
 	recipe: string;
@@ -185,7 +186,6 @@ function OneField({ field, given, put }: OneProps) {
 	const shared = { name: path, "data-changed": given !== undefined, onChange: give };
 	const [first, ...inner] = path.split(".");
 	const label = NOUNS.includes(first!) && inner.length ? inner : [first!, ...inner];
-	const [short] = words.split(/[.;] /); // the rest is in its tooltip
 	return (
 		<label class="field">
 			<span>{label.join(" · ").replaceAll("_", " ")}</span>
@@ -204,7 +204,7 @@ function OneField({ field, given, put }: OneProps) {
 					spellcheck={false}
 				/>
 			)}
-			<small title={words}>{[short, bounds && `(${bounds})`].filter(Boolean).join(" ")}</small>
+			<small title={words}>{hint(words, bounds)}</small>
 		</label>
 	);
 }

@@ -13,7 +13,7 @@ import { type Answer, Answers } from "../views/answers.tsx";
 import { FewNeurons, type Sum } from "../views/few.tsx";
 import { Clock, Pizza } from "../views/hands.tsx";
 import { Plane } from "../views/plane.tsx";
-import { short } from "../words.ts";
+import { short, times } from "../words.ts";
 import type { Shown } from "./shown.ts";
 
 const LARGEST = 1000; // modulus that can be added by hand
@@ -61,10 +61,6 @@ export function ByHand({ bundle, state, look, change }: Shown): JSX.Element {
 			</div>
 		</>
 	);
-}
-
-function times(count: number): string {
-	return count === 1 ? "once" : count === 2 ? "twice" : `${count} times`;
 }
 
 /** The pair, the modulus and the frequency of a link, made to fit one another. */

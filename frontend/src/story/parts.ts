@@ -4,7 +4,7 @@ import { type Bundle, isMissing, type Kept, type Moment, type Run, row } from ".
 import { keys } from "../groups.ts";
 import { canAnswer } from "../evaluate.ts";
 import type { PageName, State } from "../state.ts";
-import { percent, whole } from "../words.ts";
+import { percent, times, whole } from "../words.ts";
 
 export type View = "curves" | "weights" | "spectrum" | "waves" | "circle" | "left";
 
@@ -189,7 +189,7 @@ function inside({ kept, moments }: Run): Part[] {
 		part(
 			"Waves",
 			`Each line is one neuron: how much it listens to 0, to 1, to 2 and so on. At the last step ${waves} of ${last.length} are ` +
-				`waves of one frequency: ${listed(found)}. A wave of frequency ${first} goes up and down ${first} times ` +
+				`waves of one frequency: ${listed(found)}. A wave of frequency ${first} goes up and down ${times(first)} ` +
 				"from the first number to the last.",
 			"waves",
 			LAST,

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { drawX } from "../axes.ts";
+import { drawX, heading } from "../axes.ts";
 import { largest } from "../bundle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 
@@ -40,12 +40,7 @@ export function Answers({ answers, right, look }: Props): JSX.Element {
 					context.fillRect(x(c) - 0.4 * room, zero - Math.max(0, up), 0.8 * room, Math.abs(up));
 				}
 				context.globalAlpha = 1;
-				context.fillStyle = look.ink;
-				context.textAlign = "left";
-				context.textBaseline = "top";
-				context.font = "600 12px system-ui, sans-serif";
-				context.fillText(name, box.left, i * ROW + 3);
-				context.font = "12px system-ui, sans-serif";
+				heading(frame, box.left, i * ROW + 18, name);
 			});
 			const named = [0, Math.floor((classes - 1) / 2), classes - 1].filter(
 				(c) => Math.abs(c - right) > classes / 20,

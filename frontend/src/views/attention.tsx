@@ -12,7 +12,7 @@ import { grid } from "../tables.ts";
 import { percent, short, whole } from "../words.ts";
 import { ChoosePair, pairImage, PairMap } from "./pair.tsx";
 
-const [ROW, SIDE, TOP, FOOT] = [30, 60, 22, 20]; // pixels of the pattern
+const [ROW, SIDE, TOP, FOOT] = [30, 76, 22, 20]; // pixels of the pattern
 
 interface Props {
 	look: Look;
@@ -226,8 +226,8 @@ function OfHead({ head, values, ...given }: HeadProps): JSX.Element {
 		[given.pairs, values],
 	);
 	const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-	const title = `head ${head} looks at a: ${percent(mean)} on average`;
-	const label = `Map of all ${whole(values.length)} pairs: ${title}.`;
+	const title = `head ${head} looks at a: ${percent(mean)}`;
+	const label = `Map of all ${whole(values.length)} pairs: ${title} on average.`;
 	return (
 		<PairMap
 			name={`attention-${head}`}

@@ -75,16 +75,17 @@ export function Hearing({ built, a, b, look }: Props): JSX.Element {
 				on.stroke([[0, 0], end(1)], look.rule, 1.2);
 				const color = look.frequencies[j % look.frequencies.length]!;
 				on.stroke([[0, 0], end(said[j]! / most)], color, 5);
-				on.write(`${j + 1}`, angle, 1.14, color);
+				on.write(`${j + 1}`, angle, 1.16, look.ink);
 			});
-			on.stroke([[0, 0], [Math.cos(x), Math.sin(x)], sum], look.train, 1.6);
-			on.stroke([[0, 0], [Math.cos(y), Math.sin(y)], sum], look.test, 1.6);
+			on.stroke([[0, 0], [Math.cos(x), Math.sin(x)], sum], look.train, 2);
+			on.stroke([[0, 0], [Math.cos(y), Math.sin(y)], sum], look.test, 2);
 			on.stroke([[0, 0], sum], look.ink, 3);
 			on.dot(Math.cos(x), Math.sin(x), look.train, 4);
 			on.dot(Math.cos(y), Math.sin(y), look.test, 4);
 			on.dot(...sum, look.ink, 5);
-			on.write(`${a}`, x, 1.3, look.train);
-			on.write(`${b}`, y, 1.3, look.test);
+			const away = 0.2 * Math.sign(Math.sin(x - y)); // from the arrows between both
+			on.write(`${a}`, x + away, 1.5, look.train);
+			on.write(`${b}`, y - away, 1.5, look.test);
 		},
 		[built, a, b, said],
 	);
@@ -227,7 +228,7 @@ export function Wrinkles({ built, a, b, look }: Props): JSX.Element {
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 40, right: width - 8, top: 24, bottom: height - 38 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const top = Math.max(1.25, Math.min(most, p) * 1.1);
 			const middle = (box.top + box.bottom) / 2;
 			const y = (value: number) => middle - (value / top) * (middle - box.top);
@@ -244,7 +245,7 @@ export function Wrinkles({ built, a, b, look }: Props): JSX.Element {
 				name,
 			);
 			const x = (s: number) => box.left + (s / p) * (box.right - box.left);
-			context.lineWidth = 1.6;
+			context.lineWidth = 2;
 			context.strokeStyle = look.test;
 			// A sum may come with its arrow in either of two directions.
 			for (const [from, to] of [

@@ -1,17 +1,18 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
+import { clearance, heading } from "../axes.ts";
 import { type Kept, row } from "../bundle.ts";
 import { inPlane } from "../circle.ts";
 import { colorOf, type Group, groups } from "../groups.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { type Star, stars } from "../stars.ts";
-import { heading, Plane } from "./plane.tsx";
+import { Plane } from "./plane.tsx";
 import { percent, short, whole } from "../words.ts";
 
 type Point = [number, number];
 
 const HEIGHT = 300;
-const EDGE = 24; // pixels around a figure, for labels
+const EDGE = 28; // pixels around a figure, for labels
 const FIGURES = 6; // frequencies of which there are pictures
 const LABELS = 40; // beyond which not every token is labelled, and no neuron
 
@@ -137,8 +138,8 @@ function Arrows({ name, title, neurons, star, expected, look, color }: ArrowsPro
 			const { context, look } = frame;
 			const points = star.map(({ amplitude, phase }) => polar(amplitude, phase));
 			const place = placer(frame, points);
-			heading(context, title, color);
-			context.lineWidth = 1.4;
+			heading(frame, 2, 18, title, color);
+			context.lineWidth = 2;
 			points.forEach((point, i) => {
 				context.strokeStyle = color;
 				context.beginPath();
@@ -155,11 +156,14 @@ function Arrows({ name, title, neurons, star, expected, look, color }: ArrowsPro
 				}
 			});
 			context.fillStyle = look.ink;
-			context.font = "11px system-ui, sans-serif";
 			context.textAlign = "center";
 			context.textBaseline = "middle";
 			if (neurons.length > LABELS) return;
-			points.forEach((point, i) => context.fillText(`${neurons[i]}`, ...place(point, 14)));
+			const isClear = clearance();
+			points.forEach((point, i) => {
+				const [x, y] = place(point, 16);
+				if (isClear(x, y)) context.fillText(`${neurons[i]}`, x, y);
+			});
 		},
 		[star, expected, name, color],
 	);

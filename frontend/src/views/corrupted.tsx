@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { byLastChange, countsOf, KINDS, kindsAt } from "../answers.ts";
-import { type Box, drawX, line, stepScale, stepTicks, stepWords } from "../axes.ts";
+import { type Box, drawX, heading, line, stepScale, stepTicks, stepWords } from "../axes.ts";
 import { latest } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
@@ -88,7 +88,12 @@ function Map({ answers, kinds, look, step, example, choose }: MapProps): JSX.Ele
 			kinds.forEach((kind, i) => image.data.set(colors[kind]!, spot(i) * 4));
 			const box = square(frame);
 			paint(frame.context, image, [box.left, box.top, box.right - box.left, box.bottom - box.top]);
-			heading(frame, box, pairs ? "training pairs: a down, b across" : "training examples");
+			heading(
+				frame,
+				box.left,
+				box.top - 5,
+				pairs ? "training pairs: a down, b across" : "training examples",
+			);
 		},
 		[answers, kinds],
 	);
@@ -131,17 +136,8 @@ function Map({ answers, kinds, look, step, example, choose }: MapProps): JSX.Ele
 }
 
 function square({ width, height }: { width: number; height: number }): Box {
-	const size = Math.min(width - 4, height - 26);
-	return { left: 2, right: 2 + size, top: 24, bottom: 24 + size };
-}
-
-function heading({ context, look }: Frame, box: Box, text: string) {
-	context.fillStyle = look.ink;
-	context.textAlign = "left";
-	context.textBaseline = "bottom";
-	context.font = "600 12px system-ui, sans-serif";
-	context.fillText(text, box.left, box.top - 5);
-	context.font = "12px system-ui, sans-serif";
+	const size = Math.min(width - 8, height - 28); // a mark around a cell at the edge fits too
+	return { left: 4, right: 4 + size, top: 24, bottom: 24 + size };
 }
 
 /** Each wrongly labelled example as a row, over the steps. */
@@ -173,7 +169,7 @@ function Strip({
 				const wide = Math.max(1, end - x(steps[s]!)) + 0.5;
 				paint(frame.context, image, [x(steps[s]!), box.top, wide, box.bottom - box.top]);
 			});
-			heading(frame, box, "wrongly labelled examples, a row each");
+			heading(frame, box.left, box.top - 5, "wrongly labelled examples, a row each");
 			const ticks = stepTicks(state.scale, last, box.right - box.left);
 			drawX(
 				frame,

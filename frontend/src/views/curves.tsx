@@ -168,7 +168,7 @@ function* rows(bundle: Bundle, panel: Panel): Generator<(string | number)[]> {
 }
 
 function boxOf({ width, height }: { width: number; height: number }): Box {
-	return { left: 44, right: width - 8, top: 24 + RUG, bottom: height - 38 };
+	return { left: 48, right: width - 8, top: 24 + RUG, bottom: height - 38 };
 }
 
 function drawAxes(frame: Frame, box: Box, bundle: Bundle, panel: Panel, along: State["scale"]) {

@@ -94,10 +94,12 @@ function Left({ index, state, look, forward }: LeftProps): JSX.Element {
 		() => evaluate(cut(network, { mode, frequencies, neurons, heads: [] }), forward),
 		[network, `${mode} ${frequencies} ${neurons}`],
 	);
+	const some = (one: string, many: string, list: number[]) =>
+		list.length ? [`${list.length > 1 ? many : one} ${list.join(", ")}`] : [];
 	const parts = [
-		neurons.length ? `neurons ${neurons.join(", ")}` : "",
-		frequencies.length ? `frequencies ${frequencies.join(", ")}` : "",
-	].filter(Boolean);
+		...some("neuron", "neurons", neurons),
+		...some("frequency", "frequencies", frequencies),
+	];
 	const named = parts.join(" and ") || "nothing";
 	const rows = [
 		["the whole network", whole.accuracy],

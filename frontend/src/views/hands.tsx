@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
+import { STRONG } from "../axes.ts";
 import { onCircle, type Place } from "../circle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { placed } from "../tables.ts";
@@ -71,7 +72,7 @@ export function Clock({ a, b, p, frequency, look }: Props): JSX.Element {
 		(frame: Frame) => {
 			const face = dial(frame);
 			face.arc(1, 0, 2 * Math.PI, look.quiet, 1);
-			for (let c = 0; c < p; c++) face.dot(onCircle(turn * c), look.quiet, 1.5);
+			for (let c = 0; c < p; c++) face.dot(onCircle(turn * c), look.quiet, 2);
 			const [first, both] = [(turn * a) % (2 * Math.PI), (turn * b) % (2 * Math.PI)];
 			face.arc(0.3, 0, first, look.train, 3);
 			face.arc(0.38, first, first + both, look.test, 3);
@@ -84,7 +85,7 @@ export function Clock({ a, b, p, frequency, look }: Props): JSX.Element {
 				[b, look.test],
 				[sum, look.ink],
 			]);
-			frame.context.font = "600 13px system-ui, sans-serif";
+			frame.context.font = STRONG;
 			for (const [token, color] of named) {
 				face.dot(onCircle(turn * token), color, 4);
 				face.write(`${token}`, onCircle(turn * token, 1.1), color);
@@ -141,13 +142,13 @@ export function Pizza({ a, b, p, frequency, look }: Props): JSX.Element {
 			frame.context.lineTo(...pie.at(y));
 			frame.context.stroke();
 			frame.context.setLineDash([]);
-			pie.hand(x, look.train, 1.6);
-			pie.hand(y, look.test, 1.6);
+			pie.hand(x, look.train, 2);
+			pie.hand(y, look.test, 2);
 			pie.hand(middle, look.ink, 4);
 			pie.dot(x, look.train, 5);
 			pie.dot(y, look.test, 5);
 			pie.dot(middle, look.ink, 4);
-			frame.context.font = "600 13px system-ui, sans-serif";
+			frame.context.font = STRONG;
 			pie.write(`${a}`, onCircle(turn * a, 1.1), look.train);
 			if (a !== b) pie.write(`${b}`, onCircle(turn * b, 1.1), look.test);
 			for (const side of [0, Math.PI]) {

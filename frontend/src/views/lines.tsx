@@ -5,9 +5,12 @@ import {
 	type Box,
 	drawX,
 	drawY,
+	LINE,
 	line,
 	lossScale,
 	type Scale,
+	SPOT,
+	spot,
 	stepScale,
 	stepTicks,
 	stepWords,
@@ -17,8 +20,7 @@ import { type Frame, type Look, Picture } from "../picture.tsx";
 import type { State } from "../state.ts";
 import { percent, short, whole } from "../words.ts";
 
-const NAMES = 78; // pixels at the right in which lines are named
-const LABEL = 13; // from one name to the next
+const NAMES = 98; // pixels at the right in which lines are named
 
 export interface Series {
 	name: string;
@@ -93,7 +95,7 @@ export function Lines(props: Props): JSX.Element {
 }
 
 function boxOf({ width, height }: { width: number; height: number }): Box {
-	return { left: 44, right: width - NAMES, top: 24, bottom: height - 38 };
+	return { left: 48, right: width - NAMES, top: 24, bottom: height - 38 };
 }
 
 function vertical(kind: Props["kind"], series: Series[], { top, bottom }: Box) {
@@ -135,23 +137,24 @@ function trace(context: CanvasRenderingContext2D, one: Series, steps: Numbers, x
 }
 
 /** Names at the ends of lines, moved apart where they would lie on each other. */
-function label({ context }: Frame, series: Series[], box: Box, y: Scale) {
+function label({ context, look }: Frame, series: Series[], box: Box, y: Scale) {
 	const ends = series
 		.filter((one) => !one.thin)
 		.map((one) => ({ one, at: y(one.values[one.values.length - 1]!) }))
 		.filter(({ at }) => Number.isFinite(at))
 		.sort((a, b) => a.at - b.at);
-	let free = box.top;
+	let free = box.top + LINE / 2; // below the button that saves
 	const places = ends.map(({ one, at }) => {
 		const place = Math.max(free, at);
-		free = place + LABEL;
+		free = place + LINE;
 		return { one, place };
 	});
-	const below = Math.max(0, free - LABEL - box.bottom);
+	const below = Math.max(0, free - LINE - box.bottom);
 	context.textAlign = "left";
 	context.textBaseline = "middle";
 	for (const { one, place } of places) {
-		context.fillStyle = one.color;
-		context.fillText(one.name, box.right + 6, place - below);
+		spot(context, box.right + 6, place - below, one.color);
+		context.fillStyle = look.ink;
+		context.fillText(one.name, box.right + 9 + SPOT, place - below);
 	}
 }

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { drawX, drawY, lossScale, stepScale, stepTicks, stepWords } from "../axes.ts";
+import { drawX, drawY, LINE, lossScale, stepScale, stepTicks, stepWords } from "../axes.ts";
 import { largest } from "../bundle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { cells, paint } from "../ramp.ts";
@@ -10,6 +10,7 @@ import type { Point } from "../training/curve.ts";
 import { percent, short, whole } from "../words.ts";
 
 const HEIGHT = 190;
+const HEAD = 16; // pixels beside the button that saves
 const SIDES = ["train", "test"] as const;
 
 interface CurveProps {
@@ -26,7 +27,7 @@ export function LiveCurve({ kind, points, count, known, scale, look }: CurveProp
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 44, right: width - 8, top: 24, bottom: height - 38 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const last = Math.max(100, points.at(-1)?.step ?? 0);
 			const x = stepScale(scale, last, box.left, box.right);
 			const named = stepTicks(scale, last, box.right - box.left);
@@ -119,7 +120,7 @@ export function strongest(power: Float64Array[], neuron: number): { k: number; s
 /** Every neuron's input weights as a line, the stronger in colour the more of it is one wave. */
 export function LiveWaves({ table, tokens, neurons, power, order, color, look }: WaveProps) {
 	const spacing = Math.max(5, Math.min(18, 440 / neurons));
-	const height = 40 + (neurons + 1) * spacing;
+	const height = HEAD + 40 + (neurons + 1) * spacing;
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width } = frame;
@@ -128,8 +129,9 @@ export function LiveWaves({ table, tokens, neurons, power, order, color, look }:
 			const scale = (0.95 * spacing) / largest(table);
 			context.textBaseline = "middle";
 			context.textAlign = "left";
+			let free = 0; // above which there is a number already
 			order.forEach((neuron, place) => {
-				const y = (place + 1) * spacing;
+				const y = HEAD + (place + 1) * spacing;
 				const { k, share } = strongest(power, neuron);
 				context.strokeStyle = look.quiet;
 				context.lineWidth = 0.7;
@@ -143,9 +145,11 @@ export function LiveWaves({ table, tokens, neurons, power, order, color, look }:
 					context.strokeStyle = color(k);
 					context.lineWidth = 1.4;
 				}
-				context.fillStyle = color(k);
-				context.fillText(`${k}`, box.right + 8, y);
 				context.globalAlpha = 1;
+				if (y < free) return;
+				context.fillStyle = look.ink;
+				context.fillText(`${k}`, box.right + 8, y);
+				free = y + LINE;
 			});
 			const ends = [0, Math.floor((tokens - 1) / 2), tokens - 1];
 			const ticks = ends.map((at) => ({ at, words: `${at}` }));
@@ -176,7 +180,7 @@ export function LiveSpectrum({ power, color, look }: SpectrumProps): JSX.Element
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 44, right: width - 8, top: 24, bottom: height - 38 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const y = shareAxis(frame, box, "share of power");
 			const room = (box.right - box.left) / sums.length;
 			const x = (k: number) => box.left + (k - 0.5) * room;
@@ -226,7 +230,7 @@ export function LiveBits({ table, inputs, neurons, look }: BitProps): JSX.Elemen
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width } = frame;
-			const box = { left: 44, right: width - 8, top: 24, bottom: 130 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: 130 };
 			const most = Math.max(...norms) || 1;
 			const y = (value: number) => box.bottom - (value / most) * (box.bottom - box.top);
 			drawY(

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
-import { drawX } from "../axes.ts";
+import { drawX, heading } from "../axes.ts";
 import { type Kept, largest } from "../bundle.ts";
 import { answering, contributions, firstMaximum, type Result } from "../evaluate.ts";
 import { colorOf, type Group, groups } from "../groups.ts";
@@ -195,15 +195,15 @@ function Rows({ rows, look, label, answer, words }: RowsProps): JSX.Element {
 			const box = { left: 4, right: width - 10, top: 0, bottom: height - 38 };
 			const classes = rows[0]!.values.length;
 			const x = (c: number) => box.left + ((c + 0.5) / classes) * (box.right - box.left);
-			context.strokeStyle = look.ink;
-			context.lineWidth = 1;
-			context.setLineDash([4, 3]);
-			context.strokeRect(x(label), 16, 0, box.bottom - 16);
-			context.setLineDash([]);
 			let top = 0;
 			rows.forEach(({ name, color, values }, i) => {
 				const zero = top + LINE - 4 + ranges[i]![1] * unit;
 				drawRow(frame, { name, color, values }, { x, zero, unit, top });
+				context.strokeStyle = look.ink;
+				context.lineWidth = 1;
+				context.setLineDash([4, 3]);
+				context.strokeRect(x(label), top + LINE - 4, 0, heights[i]! - LINE + 4);
+				context.setLineDash([]);
 				context.fillStyle = color;
 				disc(context, x(label), zero - values[label]! * unit, 3);
 				top += heights[i]!;
@@ -249,7 +249,8 @@ interface Place {
 	top: number;
 }
 
-function drawRow({ context, look }: Frame, { name, color, values }: Part, place: Place) {
+function drawRow(frame: Frame, { name, color, values }: Part, place: Place) {
+	const { context, look } = frame;
 	const { x, zero, unit, top } = place;
 	context.strokeStyle = look.rule;
 	context.lineWidth = 0.8;
@@ -257,7 +258,7 @@ function drawRow({ context, look }: Frame, { name, color, values }: Part, place:
 	context.beginPath();
 	values.forEach((value, c) => context.lineTo(x(c), zero - value * unit));
 	context.strokeStyle = color;
-	context.lineWidth = 1.6;
+	context.lineWidth = 2;
 	context.lineJoin = "round";
 	context.stroke();
 	context.lineTo(x(values.length - 1), zero);
@@ -266,11 +267,7 @@ function drawRow({ context, look }: Frame, { name, color, values }: Part, place:
 	context.fillStyle = color;
 	context.fill();
 	context.globalAlpha = 1;
-	context.textAlign = "left";
-	context.textBaseline = "top";
-	context.font = "600 12px system-ui, sans-serif";
-	context.fillText(name, x(-0.5), top + 2);
-	context.font = "12px system-ui, sans-serif";
+	heading(frame, x(-0.5), top + 18, name, color);
 }
 
 function Maps({ look, state, change, taken, pairs }: Given): JSX.Element {
@@ -311,7 +308,7 @@ function CorrectLogit({ result, ...given }: OfResult): JSX.Element {
 			),
 		[pairs, result],
 	);
-	const title = `logit of the right answer: ${short(low)} to ${short(high)}`;
+	const title = `right logit: ${short(low)} to ${short(high)}`;
 	return (
 		<PairMap
 			name="map-correct"

@@ -1,14 +1,14 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { stepScale } from "../axes.ts";
+import { LINE, stepScale } from "../axes.ts";
 import { type Bundle, row } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { type Place, placeName, type Places, placeWords } from "../places.ts";
 import type { State } from "../state.ts";
 import { whole } from "../words.ts";
 
-const HEAD = 20; // for the levels on top
-const SIDE = 48; // and for those at the left
+const HEAD = 24; // for the levels on top
+const SIDE = 56; // and for those at the left
 const GAP = 3;
 const SIDES = ["train", "test"] as const;
 
@@ -142,10 +142,9 @@ function corner({ column, row }: Place, { wide, high }: Size, rows: number): [nu
 /** The levels of both axes, as far as there is room, and what they are. */
 function words({ context, look, width, height }: Frame, { across, along }: Places, size: Size) {
 	context.fillStyle = look.ink;
-	context.font = "11px system-ui, sans-serif";
 	context.textBaseline = "bottom";
 	context.textAlign = "center";
-	const every = Math.ceil(44 / (size.wide + GAP));
+	const every = Math.ceil(52 / (size.wide + GAP));
 	across.levels.forEach((level, i) => {
 		const x = SIDE + i * (size.wide + GAP) + size.wide / 2;
 		if (i % every === 0) context.fillText(level, x, HEAD - 3);
@@ -155,7 +154,7 @@ function words({ context, look, width, height }: Frame, { across, along }: Place
 	const rows = along?.levels ?? [];
 	rows.forEach((level, i) => {
 		const y = HEAD + (rows.length - 1 - i) * (size.high + GAP) + size.high / 2;
-		if ((rows.length - 1 - i) % Math.ceil(12 / size.high) === 0)
+		if ((rows.length - 1 - i) % Math.ceil(LINE / size.high) === 0)
 			context.fillText(level, SIDE - 6, y);
 	});
 	context.fillStyle = look.quiet;

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
+import { heading } from "../axes.ts";
 import type { Pairs } from "../pairs.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
@@ -58,13 +59,10 @@ export function PairMap(props: MapProps): JSX.Element {
 			const { context, look } = frame;
 			const size = sizeOf(frame);
 			paint(context, image(look), [LEFT, TOP, size, size]);
-			context.fillStyle = look.ink;
-			context.textBaseline = "top";
-			context.font = "600 12px system-ui, sans-serif";
-			context.fillText(title, 0, 2);
-			context.font = "12px system-ui, sans-serif";
+			heading(frame, 0, 18, title);
 			context.fillStyle = look.quiet;
 			context.textAlign = "center";
+			context.textBaseline = "top";
 			context.fillText("b", LEFT + size / 2, TOP + size + 4);
 			context.textBaseline = "middle";
 			context.fillText("a", 9, TOP + size / 2);

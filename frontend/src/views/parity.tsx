@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { scaleLinear } from "d3-scale";
-import { drawX, drawY, line, type Scale } from "../axes.ts";
+import { drawX, drawY, heading, line, type Scale } from "../axes.ts";
 import {
 	isMissing,
 	type Kept,
@@ -101,7 +101,7 @@ function Bits({
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 44, right: width - 8, top: 24, bottom: height - 38 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const weights = row(kept.w_in, index);
 			const limit = largest(weights);
 			const y = scaleLinear().domain([-limit, limit]).range([box.bottom, box.top]);
@@ -184,11 +184,7 @@ function Layout({ parity, at, state, look, change }: Props & { at: number }) {
 				context.lineWidth = 1.2;
 				context.stroke();
 			});
-			context.fillStyle = look.ink;
-			context.textAlign = "left";
-			context.textBaseline = "bottom";
-			context.font = "600 12px system-ui, sans-serif";
-			context.fillText(`hidden units at step ${whole(steps[index]!)}`, box.left, box.top - 5);
+			heading(frame, box.left, box.top - 5, `hidden units at step ${whole(steps[index]!)}`);
 		},
 		[parity, index, neighbours, look],
 	);
@@ -251,7 +247,7 @@ function Density({ parity, at, look }: { parity: Parity; at: number; look: Look 
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { width, height } = frame;
-			const box = { left: 44, right: width - 8, top: 24, bottom: height - 38 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const limit = Math.max(largest(row(parity.weight, at)), largest(row(parity.weight, 0)));
 			const top = Math.max(largest(row(parity.density, at)), largest(row(parity.density, 0)));
 			const x = scaleLinear().domain([-limit, limit]).range([box.left, box.right]);
@@ -279,8 +275,14 @@ function Density({ parity, at, look }: { parity: Parity; at: number; look: Look 
 	const step = whole(parity.steps.data[at]!);
 	const label = `Density of all weights at step ${step}, at most ${short(largest(row(parity.density, at)))}; at the first step at most ${short(largest(row(parity.density, 0)))}.`;
 	const table = () => ({
-		columns: ["weight", "density"],
-		rows: Array.from(row(parity.weight, at), (weight, i) => [weight, row(parity.density, at)[i]!]),
+		columns: ["step", "weight", "density"],
+		rows: [0, at].flatMap((when) =>
+			Array.from(row(parity.weight, when), (weight, i) => [
+				parity.steps.data[when]!,
+				weight,
+				row(parity.density, when)[i]!,
+			]),
+		),
 	});
 	return <Picture name="density" {...{ label, height: HEIGHT, look, draw, table }} />;
 }

@@ -1,4 +1,5 @@
 import { useCallback } from "preact/hooks";
+import { clearance, heading, LINE } from "../axes.ts";
 import type { Place } from "../circle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 
@@ -45,19 +46,22 @@ export function square({ width, height }: { width: number; height: number }, mar
 }
 
 function drawPlane(
-	{ context, width, height, look }: Frame,
+	frame: Frame,
 	all: Place[],
 	frequency: number,
 	marked: number[],
 	color: string,
 	title: string,
 ) {
-	heading(context, title, color);
+	const { context, look } = frame;
+	if (title) heading(frame, 2, 18, title, color);
 	const far = Math.max(...all.map(({ up, right }) => Math.hypot(up, right))) || 1;
-	const { x, y, half } = square({ width, height }, 22);
-	const at = ({ up, right }: Place) => [x + (right / far) * half, y - (up / far) * half] as const;
-	context.strokeStyle = look.rule;
-	context.lineWidth = 0.8;
+	const top = title ? LINE : 0;
+	const { x, y, half } = square({ ...frame, height: frame.height - top }, 26);
+	const at = ({ up, right }: Place) =>
+		[x + (right / far) * half, top + y - (up / far) * half] as const;
+	context.strokeStyle = look.quiet;
+	context.lineWidth = 0.6;
 	context.beginPath();
 	const turn = (token: number) => (token * frequency) % all.length;
 	const order = all.map((_, token) => token).sort((a, b) => turn(a) - turn(b));
@@ -67,28 +71,20 @@ function drawPlane(
 		const named = marked.includes(token);
 		context.fillStyle = named ? look.ink : color;
 		context.beginPath();
-		context.arc(...at(place), named ? 5 : 2.6, 0, 2 * Math.PI);
+		context.arc(...at(place), named ? 5 : 3, 0, 2 * Math.PI);
 		context.fill();
 	});
 	context.textBaseline = "middle";
 	context.textAlign = "center";
 	context.fillStyle = look.ink;
 	const every = Math.ceil(all.length / LABELS);
+	const isClear = clearance();
 	order.forEach((token, index) => {
 		if (marked.length ? !marked.includes(token) : index % every) return;
 		const place = all[token]!;
 		const distance = Math.hypot(place.up, place.right) || 1;
-		const out = 1 + (0.09 * far) / distance;
-		context.fillText(`${token}`, ...at({ up: place.up * out, right: place.right * out }));
+		const out = 1 + (0.13 * far) / distance;
+		const [left, top] = at({ up: place.up * out, right: place.right * out });
+		if (isClear(left, top)) context.fillText(`${token}`, left, top);
 	});
-}
-
-/** What is written above a figure, in its colour. */
-export function heading(context: CanvasRenderingContext2D, title: string, color: string) {
-	context.fillStyle = color;
-	context.textAlign = "left";
-	context.textBaseline = "top";
-	context.font = "600 12px system-ui, sans-serif";
-	context.fillText(title, 2, 2);
-	context.font = "11px system-ui, sans-serif";
 }

@@ -1,6 +1,16 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { type Box, drawX, drawY, line, stepScale, stepTicks, stepWords } from "../axes.ts";
+import {
+	type Box,
+	drawX,
+	drawY,
+	heading,
+	LINE,
+	line,
+	stepScale,
+	stepTicks,
+	stepWords,
+} from "../axes.ts";
 import { type Kept, row } from "../bundle.ts";
 import { colorOf, keys } from "../groups.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
@@ -9,7 +19,6 @@ import type { State } from "../state.ts";
 import { percent, whole } from "../words.ts";
 
 const HEIGHT = 240;
-const LABEL = 12; // pixels from one label to the next
 
 interface Props {
 	kept: Kept;
@@ -49,7 +58,7 @@ function Bars({ kept, index, look }: Omit<Props, "scale" | "pick">): JSX.Element
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box = { left: 40, right: width - 8, top: 24, bottom: height - 38 };
+			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const values = shares(kept, index);
 			const y = (part: number) => box.bottom - part * (box.bottom - box.top);
 			const x = (k: number) => box.left + ((k - 0.5) / values.length) * (box.right - box.left);
@@ -106,15 +115,16 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 			const y = (k: number) => box.top + (k - 0.5) * high;
 			context.textBaseline = "middle";
 			context.textAlign = "right";
-			context.font = "12px system-ui, sans-serif";
 			let free = box.top; // above which there is a label already
 			for (const k of keys(kept)) {
 				free = Math.max(free, y(k));
 				context.fillStyle = colorOf(k, kept, look);
-				context.fillText(`${k}`, box.left - 5, free);
-				free += LABEL;
+				context.fillRect(box.left - 5, y(k) - high / 2, 3, high);
+				context.fillStyle = look.ink;
+				context.fillText(`${k}`, box.left - 8, free);
+				free += LINE;
 			}
-			heading(frame, box);
+			heading(frame, box.left, box.top - 5, "frequency (root of share)");
 			const ticks = stepTicks(scale, last, box.right - box.left);
 			drawX(
 				frame,
@@ -159,16 +169,7 @@ function* sharesOf(kept: Kept): Generator<number[]> {
 }
 
 function boxOf({ width, height }: { width: number; height: number }): Box {
-	return { left: 28, right: width - 8, top: 24, bottom: height - 38 };
-}
-
-function heading({ context, look }: Frame, box: Box) {
-	context.fillStyle = look.ink;
-	context.textAlign = "left";
-	context.textBaseline = "bottom";
-	context.font = "600 12px system-ui, sans-serif";
-	context.fillText("frequency through training (root of share)", box.left, box.top - 5);
-	context.font = "12px system-ui, sans-serif";
+	return { left: 34, right: width - 8, top: 24, bottom: height - 38 };
 }
 
 function frequencyTicks(count: number) {

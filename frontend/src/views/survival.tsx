@@ -79,7 +79,7 @@ function Drawn({ bundle, look, curves, scale, name }: DrawnProps): JSX.Element {
 	const draw = useCallback(
 		(frame: Frame) => {
 			const { context, width, height } = frame;
-			const box: Box = { left: 44, right: width - 14, top: 24, bottom: height - 38 };
+			const box: Box = { left: 48, right: width - 14, top: 24, bottom: height - 38 };
 			const x = stepScale(scale, last, box.left, box.right);
 			const y = (part: number) => box.bottom - part * (box.bottom - box.top);
 			const marks = [0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` }));

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
-import { drawX } from "../axes.ts";
+import { drawX, heading } from "../axes.ts";
 import { isMissing, type Kept, largest, row } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
-import { colorOf, groups } from "../groups.ts";
+import { colorOf, type Group, groups } from "../groups.ts";
 import { grid } from "../tables.ts";
 import { percent, whole } from "../words.ts";
 
@@ -115,11 +115,11 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 			for (const group of found) {
 				const color = colorOf(group.frequency, kept, look);
 				y += TITLE;
-				title(context, group, now, color, y - 6);
+				heading(frame, 4, y - 5, titleOf(group, now), color);
 				for (const neuron of group.neurons) {
 					y += spacing;
 					context.strokeStyle = now[neuron] ? colorOf(now[neuron], kept, look) : look.quiet;
-					context.lineWidth = Math.min(now[neuron] ? 1.3 : 0.8, spacing / 4);
+					context.lineWidth = Math.min(now[neuron] ? 1.7 : 1, spacing / 4);
 					context.beginPath();
 					for (let place = 0; place < places; place++) {
 						context.lineTo(x(place), y - scale * numbers[side.at(neuron, place)]!);
@@ -158,19 +158,8 @@ function Lines({ kept, index, look, side }: Props & { side: Side }): JSX.Element
 	);
 }
 
-function title(
-	context: CanvasRenderingContext2D,
-	group: { frequency: number; neurons: number[] },
-	now: ArrayLike<number>,
-	color: string,
-	y: number,
-) {
-	context.fillStyle = color;
-	context.textAlign = "left";
-	context.textBaseline = "bottom";
-	context.font = "600 12px system-ui, sans-serif";
-	const name = group.frequency ? `frequency ${group.frequency}` : "no one frequency";
-	const there = group.neurons.filter((n) => now[n] === group.frequency).length;
-	context.fillText(`${name} · ${there} of ${group.neurons.length} neurons`, 4, y);
-	context.font = "12px system-ui, sans-serif";
+function titleOf({ frequency, neurons }: Group, now: ArrayLike<number>): string {
+	const name = frequency ? `frequency ${frequency}` : "no one frequency";
+	const there = neurons.filter((n) => now[n] === frequency).length;
+	return `${name} · ${there} of ${neurons.length} neurons`;
 }

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { type Box, drawX } from "../axes.ts";
+import { type Box, drawX, heading, LINE } from "../axes.ts";
 import { type Kept, largest, row } from "../bundle.ts";
 import { colorOf, type Group, groups } from "../groups.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
@@ -9,8 +9,8 @@ import { grid } from "../tables.ts";
 import { short, whole } from "../words.ts";
 
 const HEIGHT = 260;
-const LABELS = 28; // pixels for the frequencies of groups
-const FONT = 11;
+const LABELS = 34; // pixels for the frequencies of groups
+const LIMITS = 74; // and for the scale of colours
 
 interface Props {
 	kept: Kept;
@@ -95,7 +95,7 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 			const { context, width, height } = frame;
 			const { order, groups } = matrix.side;
 			const named = groups.some(({ frequency }) => frequency > 0);
-			const box = { left: named ? LABELS : 2, right: width - 58, top: 22, bottom: height - 38 };
+			const box = { left: named ? LABELS : 2, right: width - LIMITS, top: 22, bottom: height - 38 };
 			const place = [box.left, box.top, box.right - box.left, box.bottom - box.top] as const;
 			const image = cells(matrix.columns, order.length, look.ramps["weights"]!, (column, place) => {
 				const value = matrix.numbers[matrix.at(order[place]!, column)]!;
@@ -106,11 +106,7 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 			const ticks = [0, Math.floor((matrix.columns - 1) / 2), matrix.columns - 1];
 			const marks = [...new Set(ticks)].map((at) => ({ at, words: `${at}` }));
 			drawX(frame, box, x, marks, matrix.across);
-			context.fillStyle = look.ink;
-			context.textAlign = "left";
-			context.textBaseline = "bottom";
-			context.font = "600 12px system-ui, sans-serif";
-			context.fillText(matrix.title, box.left, box.top - 5);
+			heading(frame, box.left, box.top - 5, matrix.title);
 			drawScale(frame, box.right + 8, box.top, place[3], limit);
 			if (named) drawGroups(frame, kept, groups, box);
 		},
@@ -134,7 +130,6 @@ function Heatmap({ kept, index, look, matrix }: Props & { matrix: Matrix }): JSX
 function drawGroups({ context, look }: Frame, kept: Kept, found: Group[], box: Box) {
 	const count = found.reduce((sum, { neurons }) => sum + neurons.length, 0);
 	const high = (box.bottom - box.top) / count;
-	context.font = "11px system-ui, sans-serif";
 	context.textAlign = "right";
 	context.textBaseline = "middle";
 	let [top, free] = [box.top, box.top];
@@ -143,9 +138,10 @@ function drawGroups({ context, look }: Frame, kept: Kept, found: Group[], box: B
 		context.fillStyle = frequency ? colorOf(frequency, kept, look) : look.rule;
 		context.fillRect(box.left - 5, top + 0.5, 3, Math.max(1, bottom - top - 1));
 		const middle = (top + bottom) / 2;
-		if (frequency && middle - FONT / 2 >= free) {
+		if (frequency && middle - LINE / 2 >= free) {
+			context.fillStyle = look.ink;
 			context.fillText(`${frequency}`, box.left - 8, middle);
-			free = middle + FONT / 2;
+			free = middle + LINE / 2;
 		}
 		top = bottom;
 	}
@@ -157,7 +153,6 @@ function drawScale({ context, look }: Frame, x: number, y: number, height: numbe
 	colors.forEach((color, i) => shades.addColorStop(i / (colors.length - 1), color));
 	context.fillStyle = shades;
 	context.fillRect(x, y, 8, height);
-	context.font = "11px system-ui, sans-serif";
 	context.fillStyle = look.quiet;
 	context.textAlign = "left";
 	context.textBaseline = "middle";

@@ -22,7 +22,7 @@ class SparseParity(AbstractTask):
     equal chances, and the `train_count` ones are only what the training curves are measured on.
 
     Args:
-        n: number of bits, 1 to 62.
+        n: number of bits, at least 1 and at most 62.
         k: how many of them matter, at most `n`.
         train_count: number of training examples.
         test_count: number of test examples.
