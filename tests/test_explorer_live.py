@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import traitlets
 import xarray as xr
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import flyroom as fr
 from helpers import MAPPED
@@ -166,6 +166,16 @@ def test_the_form_fits_its_window(browser: Browser, tmp_path: Path, width: int, 
         for field in page.locator("input:visible, select:visible").all():
             assert field.evaluate("e => e.labels.length") == 1
         page.close()
+
+
+def test_a_hint_says_bounds_once(page: Page, tmp_path: Path):
+    with serving("explore", str(tmp_path / "new.zarr")) as server:
+        page.goto(server.link)
+        expect(page.get_by_text("the modulus, at least 2", exact=True)).to_have_count(1)
+        page.get_by_label("recipe").select_option("pair-parity")
+        bits = page.get_by_text("number of bits, at least 1 and at most 62", exact=True)
+        expect(bits).to_have_count(1)
+        expect(page.get_by_text("number of training examples (at least 1)")).to_have_count(1)
 
 
 # The widget.

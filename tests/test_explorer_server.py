@@ -1,4 +1,4 @@
-"""The server: who is let in, what a store may be, and that a training does not notice."""
+"""The server: what it serves, and who is let in."""
 
 import contextlib
 import json
@@ -16,17 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import flyroom as fr
-from flyroom.explorer._form import Answers, form
 from flyroom.explorer._guard import is_ours
-from flyroom.explorer._trust import check_sizes, files_of
-from flyroom.explorer._watched import Watched
-from flyroom.recipes.names import by_name
 from helpers import MAPPED, modular
 from test_cli import HEARS
 from test_explorer import unpack
@@ -227,177 +222,6 @@ def test_there_is_no_path_in_any_request(server: Server, path: str):
         assert data == server.ask("bundle")[1]
     else:
         assert (status, data) == (404, b"Not Found")
-
-
-# What a store may be.
-
-
-def refused(store: Path, words: str) -> None:
-    with pytest.raises(fr.StoreError, match=words):
-        Watched(store, limit=10**6).build()
-
-
-def test_a_store_that_points_out_of_itself_is_refused(store: Path, tmp_path: Path):
-    other = shutil.copytree(store, tmp_path / "other.zarr")
-    shutil.rmtree(other / "runs" / "test_loss")
-    (other / "runs" / "test_loss").symlink_to(store / "runs" / "test_loss")
-    refused(other, "test_loss: it is a link")
-    again = shutil.copytree(store, tmp_path / "again.zarr")
-    (again.with_suffix(".journal")).symlink_to(tmp_path)
-    refused(again, "again.journal: it is a link")
-    pipe = shutil.copytree(store, tmp_path / "pipe.zarr")
-    os.mkfifo(pipe / "runs" / "waits")
-    refused(pipe, "waits: it is no plain file")
-
-
-def test_a_store_of_an_older_zarr_is_refused(store: Path, tmp_path: Path):
-    """Its filters can be pickles."""
-    other = shutil.copytree(store, tmp_path / "other.zarr")
-    (other / "weights-1").mkdir()
-    (other / "weights-1" / ".zgroup").write_text('{"zarr_format": 2}')
-    refused(other, "of Zarr version 2")
-
-
-@pytest.mark.parametrize(
-    ("array", "change", "words"),
-    [
-        ("runs/test_loss", {"shape": [1, 10**12]}, "would take 4,000,000,000,"),
-        ("runs/run", {"shape": [10**11]}, "would take 800,000,000,"),
-        ("weights-0/embed", {"shape": [4, 10**6, 10**4]}, "would take"),
-        ("runs/status", {"data_type": "object"}, "got values of kind 'object'"),
-        ("runs/status", {"shape": [-1]}, "damaged"),
-        ("runs/status", {"zarr_format": 2}, "Zarr version 3"),
-        (
-            "runs/last_step",
-            {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [10**12]}}},
-            "would take 8,000,000,000,000 bytes",
-        ),
-    ],
-)
-def test_sizes_are_checked_before_anything_is_read(
-    store: Path, tmp_path: Path, array: str, change: dict[str, Any], words: str
-):
-    other = shutil.copytree(store, tmp_path / "other.zarr")
-    check_sizes(other, files_of(other))
-    file = other / array / "zarr.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
-    refused(other, words)
-
-
-def test_a_checkpoint_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch):
-    notes = tmp_path / "runs.journal" / "session-000-00"
-    notes.mkdir(parents=True)
-    np.savez_compressed(notes / "checkpoint.npz", bomb=np.zeros(10**7))
-    files = files_of(tmp_path / "runs.zarr")
-    check_sizes(tmp_path / "runs.zarr", files)
-    monkeypatch.setattr("flyroom.explorer._trust.CURVES", 10**7)
-    with pytest.raises(fr.StoreError, match="would take 80,000"):
-        check_sizes(tmp_path / "runs.zarr", files)
-
-
-def test_a_damaged_store_is_told_and_the_server_goes_on(store: Path, tmp_path: Path):
-    other = shutil.copytree(store, tmp_path / "other.zarr")
-    file = other / "runs" / "zarr.json"
-    whole = file.read_text()
-    with serving("explore", str(other)) as server:
-        file.write_text(whole.replace("tasks:ModularArithmetic", "os:system"))
-        data = json.loads(whole)
-        data["attributes"]["spec"] = "not JSON"
-        for text in ("{", "[" * 10**5, json.dumps(data)):
-            file.write_text(text)
-            status, answer = server.ask("bundle")
-            while status == 200 and b"cannot be read" not in answer:  # the version before is known
-                time.sleep(0.3)
-                status, answer = server.ask("bundle")
-            assert b"damaged" in answer or b"cannot be" in answer
-        file.write_text(whole)
-        while server.ask("bundle")[0] != 200:
-            time.sleep(0.3)
-
-
-# What is sent.
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "words"),
-    [
-        ("form", b"{", "cannot be read"),
-        ("form", b"\xff\xfe", "cannot be read"),
-        ("form", b"[" * 60_000, "cannot be read"),
-        ("form", b"x" * 70_000, "More than 65,536 bytes"),
-        ("form", [], "allowed: a recipe"),
-        ("form", {"recipe": "pair-mod67"}, "allowed: a recipe"),
-        ("form", {"recipe": "pair-mod67", "set": [], "over": {}}, "allowed: a recipe"),
-        ("form", {"recipe": 3, "set": {}, "over": {}}, "none longer"),
-        ("form", {"recipe": "pair-mod67", "set": {"steps": 3}, "over": {}}, "none longer"),
-        ("form", {"recipe": "pair-mod67", "set": {"steps": "1" * 3000}, "over": {}}, "none longer"),
-        ("form", {"recipe": "../mine.toml", "set": {}, "over": {}}, "is no recipe. Recipes: "),
-        ("start", {"recipe": "runs.zarr", "set": {}, "over": {}}, "is no recipe"),
-        ("start", {"recipe": "pair-mod67", "set": {}, "over": {}, "store": "/x"}, "allowed"),
-        ("start", {"recipe": "pair-mod67", "set": {}, "over": {}}, "exists already"),
-        ("resume", {"steps": -1}, "allowed: {}"),
-        ("resume", {"steps": True}, "allowed: {}"),
-        ("resume", {"steps": "9; rm"}, "allowed: {}"),
-        ("resume", {"store": "/x"}, "allowed: {}"),
-        ("resume", [], "allowed: {}"),
-        ("stop", {"now": 1}, "allowed: {}"),
-        ("stop", {}, "no training was started here"),
-    ],
-)
-def test_what_is_sent_is_checked(server: Server, path: str, body: Any, words: str):
-    assert words in server.told(path, body)
-
-
-@pytest.mark.parametrize(
-    ("answers", "words"),
-    [
-        ({"task.p": "1"}, "ModularArithmetic.p: got 1; allowed: at least 2"),
-        ({"optimizer.wd": "1"}, "no field `wd`; it has learning_rate"),
-        ({"model.activation": "rely"}, "nothing of that name"),
-        ({"task": "os:system"}, "what flyroom itself has"),
-        ({"task": '{class = "os:system"}'}, "what flyroom itself has"),
-        ({"task": "Corrupted"}, "Corrupted needs `clean`"),
-        ({"seed": "9" * 400}, "allowed: at least 0"),
-    ],
-)
-def test_the_form_says_what_is_wrong_as_the_library_does(answers: dict[str, str], words: str):
-    with pytest.raises(fr.SpecError, match=re.escape(words)):
-        form(Answers.read({"recipe": "pair-mod67", "set": answers, "over": {}}))
-
-
-def test_axes_are_checked():
-    for over, words in (
-        ({"seed": "0:9999999999"}, "allowed: 100,000 values"),
-        ({"seed": "4:4"}, "no values"),
-        ({"task.train_fraction": "0.5,1.5"}, "got 1.5"),
-        ({"nothing": "1"}, "no field `nothing`"),
-    ):
-        with pytest.raises(fr.SpecError, match=words):
-            form(Answers.read({"recipe": "pair-mod67", "set": {}, "over": over}))
-    assert form(Answers("pair-mod67", {}, {"seed": "0:4", "task.p": "5,7"}))["runs"] == 8
-
-
-@pytest.mark.parametrize("recipe", sorted(by_name()))
-def test_the_form_as_it_is_shown_is_the_recipe(recipe: str):
-    fields = form(Answers(recipe, {}, {}))["fields"]
-    shown = {one["path"]: one["value"] for one in fields}
-    nouns = {
-        one["path"]
-        for one in fields
-        if any(o["path"].startswith(one["path"] + ".") for o in fields)
-    }
-    answers = Answers(recipe, {p: text for p, text in shown.items() if p not in nouns}, {})
-    assert answers.experiment() == by_name()[recipe]()
-    for one in fields:
-        assert one["options"] is None or one["value"] in one["options"]
-
-
-def test_a_new_noun_brings_its_own_fields():
-    told = form(Answers("pair-mod67", {"task.n": "9", "task": "SparseParity"}, {}))
-    paths = [one["path"] for one in told["fields"]]
-    assert "task.n" in paths
-    assert "task.p" not in paths
-    assert told["command"] == ["pair-mod67", "--set", "task=SparseParity", "--set", "task.n=9"]
 
 
 def test_a_page_has_nothing_to_say_to_the_news(server: Server):
