@@ -26,6 +26,8 @@ import pytest
 import flyroom as fr
 from flyroom.cli import app
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "src" / "flyroom"

@@ -14,6 +14,8 @@ from flyroom.explorer._start import starts_of
 from helpers import modular, parity
 from test_explorer import trained, unpack
 
+pytestmark = pytest.mark.slow
+
 KEPT = {"keep": fr.Schedule(per_octave=1)}
 
 

@@ -26,6 +26,8 @@ from helpers import MAPPED, modular
 from test_cli import HEARS
 from test_explorer import unpack
 
+pytestmark = pytest.mark.slow
+
 TINY = {"task.p": "11", "model.embed_width": "8", "keep.per_octave": "2"}
 # Minutes of training: no machine is done with it before a test is.
 LONG = {**TINY, "steps": "4000000", "keep.every": "20000"}

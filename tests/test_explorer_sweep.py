@@ -13,6 +13,8 @@ from flyroom.explorer._sweep import axes_of
 from helpers import MAPPED, modular, parity
 from test_explorer import unpack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 import flyroom as fr
 from flyroom.explorer._form import Answers
@@ -20,6 +21,8 @@ from helpers import assert_same_bits
 from test_cli import HEARS
 from test_explorer import unpack
 from test_explorer_server import LONG, TINY, Server, serving
+
+pytestmark = pytest.mark.slow
 
 
 def garbage(server: Server, number: int) -> None:

@@ -17,6 +17,8 @@ from flyroom.results import disk, journal
 from flyroom.training import Status
 from helpers import BATCHED, MAPPED, assert_same_bits, bytes_of, modular, parity
 
+pytestmark = pytest.mark.slow
+
 OVER = {"seed": range(4)}
 OPERATIONS = ("append", "sync", "rename")
 

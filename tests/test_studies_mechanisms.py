@@ -12,6 +12,8 @@ from flyroom import studies
 from flyroom.mechanisms import Pairs, explain
 from flyroom.models import EmbeddedNetwork, constructed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1] / "studies"
 
 

@@ -16,6 +16,8 @@ from flyroom.models import FactoredMLP, FactoredNetwork
 from flyroom.studies import Study, Verdict
 from flyroom.tasks import Signature
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1] / "studies"
 QUIET = fr.Machine(devices=1, progress=False)
 TURN = 2 * np.pi / 5

@@ -15,6 +15,8 @@ from flyroom import studies
 from flyroom.models.mlp import MLPNetwork
 from flyroom.studies import Answer, Study, Sweep, Verdict
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1] / "studies"
 SMALL = {
     "barak_parity": {"model.widths": (6,), "steps": 700, "task.test_count": 50},

@@ -13,6 +13,8 @@ from flyroom.models import Transformer, TransformerNetwork
 from flyroom.results.labels import dims, paths
 from flyroom.tasks import Signature
 
+pytestmark = pytest.mark.slow
+
 SIGNATURE = Signature((4,), 9, 7)
 ROWS = np.random.default_rng(0).integers(9, size=(5, 4))
 

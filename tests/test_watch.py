@@ -15,6 +15,8 @@ from flyroom.sweeps import Pulse
 from helpers import MAPPED, modular
 from test_cli import HEARS
 
+pytestmark = pytest.mark.slow
+
 LONG = [
     "--set",
     "task.p=11",
