@@ -124,6 +124,7 @@ def main() -> None:
     if given.only != "compare":
         for case in ("blog_parity", "overheads", "queue"):
             print(f"\n{case}: `{json.dumps(run(['-m', 'benchmarks.ours', case]))}`", flush=True)
+        print(f"\nstore: `{json.dumps(run(['-m', 'benchmarks.store']))}`", flush=True)
         print(f"\nmachine: `{json.dumps(run([str(HERE / 'machine.py')]))}`", flush=True)
 
 

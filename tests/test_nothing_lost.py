@@ -215,20 +215,6 @@ def test_two_at_once_are_refused(tmp_path):
         fr.resume(store, machine=machine)
 
 
-def test_a_damaged_chunk_names_its_runs_and_spares_the_rest(tmp_path):
-    store = tmp_path / "many.zarr"
-    whole = fr.train(parity(steps=4), {"seed": range(70)}, store=store, machine=BATCHED).load()
-    shard = store / "runs" / "test_loss" / "c" / "0" / "0"
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 4] ^= 0xFF  # within the first chunk, which holds runs 0 to 63
-    shard.write_bytes(bytes(data))
-    with pytest.warns(UserWarning, match="runs 0 to 63: test_loss"):
-        runs = fr.open(store)
-    assert np.isnan(runs.test_loss.values[:64]).all()
-    np.testing.assert_array_equal(runs.test_loss.values[64:], whole.test_loss.values[64:])
-    np.testing.assert_array_equal(runs.train_loss.values, whole.train_loss.values)
-
-
 def test_a_damaged_checkpoint_is_named(tmp_path):
     store = tmp_path / "mine.zarr"
     machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ import zarr
 from .. import spec
 from ..training import Experiment
 from . import journal
-from .store import block_arrays, read_schema
+from .later import in_journal, in_store
+from .records import Records
+from .store import read_schema
 
-_LAZY = 256 * 2**20  # stores above this many bytes are not read through when they are opened
+LAZY = 2**26  # bytes: a larger store is not read through when it is opened
 
 
 class StoreError(RuntimeError):
@@ -27,6 +28,10 @@ def open(store: str | Path) -> xr.Dataset:
 
     Nothing that the store names is imported. Where a chunk of it is damaged, the runs in it are
     named in a warning and their values are missing; the others are served.
+
+    Curves of a store above 64 MB are read when their values are asked for, and then only of the
+    runs and steps that are asked for: choose by hyperparameters first, as in
+    `runs.isel(run=runs["optimizer.weight_decay"] > 0.1)`.
 
     Args:
         store: the folder that `train` was given.
@@ -47,39 +52,15 @@ def open(store: str | Path) -> xr.Dataset:
     except Exception as error:
         raise StoreError(f"{path}: its description cannot be read ({error}).") from error
     if notes.exists():
-        schema = read_schema(path)
-        curves, ends = block_arrays(schema, notes, 0, schema.count, live=True)
-        runs = runs.assign(
-            {k: (runs[k].dims, v, runs[k].attrs) for k, v in (curves | ends).items()}
-        )
-    elif runs.nbytes <= _LAZY:
-        runs = _whole(path, runs)
+        records = Records(read_schema(path), notes, live=True)
+        data = records.ends() | {c.name: in_journal(records, c) for c in records.schema.curves}
+    else:
+        group: Any = zarr.open_group(path, path="runs", mode="r")
+        data = {name: in_store(str(path), group[name]) for name in map(str, runs.data_vars)}
+    runs = runs.assign({k: (runs[k].dims, v, runs[k].attrs) for k, v in data.items()})
+    if runs.nbytes <= LAZY:
+        runs.load()
     runs.attrs["store"] = str(path)
-    return runs
-
-
-def _whole(path: Path, runs: xr.Dataset) -> xr.Dataset:
-    """Reads everything; what cannot be read becomes missing, with a warning that names it."""
-    group: Any = zarr.open_group(path, path="runs", mode="r")
-    damaged: dict[str, list[str]] = {}
-    for name, variable in runs.data_vars.items():
-        try:
-            variable.load()
-        except Exception:
-            rows = group[str(name)].chunks[0]
-            values = np.full(variable.shape, np.nan, np.result_type(variable.dtype, np.float32))
-            for low in range(0, variable.shape[0], rows):
-                high = min(low + rows, variable.shape[0])
-                try:
-                    values[low:high] = group[str(name)][low:high]
-                except Exception:
-                    damaged.setdefault(f"runs {low} to {high - 1}", []).append(str(name))
-            runs = runs.assign({name: (variable.dims, values, variable.attrs)})
-    if damaged:
-        text = "; ".join(f"{where}: {', '.join(names)}" for where, names in damaged.items())
-        warnings.warn(
-            f"{path}: damaged, and read as missing: {text}. The others are whole.", stacklevel=4
-        )
     return runs
 
 

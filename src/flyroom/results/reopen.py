@@ -8,8 +8,8 @@ import numpy as np
 import zarr
 
 from .journal import Folder
-from .schema import BLOCK, Schema, array_dtype, end_dtype
-from .store import read_schema
+from .schema import Schema, Tiles, array_dtype, end_dtype, power_of_two
+from .store import BATCH, read_schema
 
 
 def reopen(path: Path, notes: Path) -> None:
@@ -17,8 +17,10 @@ def reopen(path: Path, notes: Path) -> None:
     schema = read_schema(path)
     root: Any = zarr.open_group(path, mode="r")
     with contextlib.closing(Folder(notes / "session-000-00")) as folder:
-        for low in range(0, schema.count, BLOCK):
-            _records(folder, schema, root["runs"], low, min(low + BLOCK, schema.count))
+        size = schema.count, len(schema.steps)
+        many = min(Tiles.of(curve, *size).shard[0] for curve in schema.curves)
+        for low in range(0, schema.count, many):
+            _records(folder, schema, root["runs"], low, min(low + many, schema.count))
         for name, arrays in root.groups():
             kind, _, number = name.partition("-")
             if kind in ("weights", "state"):
@@ -28,40 +30,45 @@ def reopen(path: Path, notes: Path) -> None:
 
 
 def _records(folder: Folder, schema: Schema, group: Any, low: int, high: int) -> None:
-    empty = {c.name: np.empty(c.shape, c.dtype) for c in schema.curves}
-    curves = {name: group[name][low:high] for name in empty}
-    last = group["last_step"][low:high]
-    for run in range(low, high):
-        # A run was recorded at the steps of its own schedule, where its curves are numbers; one
-        # that diverged has none at its last step.
-        some = next(iter(curves.values()))[run - low].reshape(len(schema.steps), -1)
-        at = np.isfinite(some).any(1) | (schema.steps == last[run - low])
-        rows = np.zeros(int(at.sum()), array_dtype(empty))
-        rows["run"], rows["step"] = run, schema.steps[at]
-        for name in curves:
-            rows[name] = curves[name][run - low][at]
-        folder.table(f"program-{schema.program[run]}.records", rows.dtype).append(rows)
+    dtype = array_dtype({c.name: np.empty(c.shape, c.dtype) for c in schema.curves})
+    curves = {c.name: group[c.name][low:high] for c in schema.curves}
+    # A run was recorded at the steps of its own schedule, where its curves are numbers; one that
+    # diverged has none at its last step.
+    some = next(iter(curves.values())).reshape(high - low, len(schema.steps), -1)
+    at = np.isfinite(some).any(2) | (schema.steps == group["last_step"][low:high][:, None])
+    run, step = np.nonzero(at)
+    rows = np.zeros(len(run), dtype)
+    rows["run"], rows["step"] = run + low, schema.steps[step]
+    for name, values in curves.items():
+        rows[name] = values[run, step]
+    _append(folder, schema, "records", rows)
 
 
 def _ends(folder: Folder, schema: Schema, group: Any) -> None:
-    last, status = group["last_step"][:], group["status"][:]
-    fired = [group[f"event_{i}_step"][:] for i in range(schema.events)]
-    for run in range(schema.count):
-        row = np.zeros(1, end_dtype(0, schema.events))
-        row["run"], row["step"], row["status"] = run, last[run], status[run]
-        for i, column in enumerate(fired):
-            row["fired"][0, i] = column[run]
-        folder.table(f"program-{schema.program[run]}.ends", row.dtype).append(row)
+    rows = np.zeros(schema.count, end_dtype(0, schema.events))
+    rows["run"] = np.arange(schema.count)
+    rows["step"], rows["status"] = group["last_step"][:], group["status"][:]
+    for i in range(schema.events):
+        rows["fired"][:, i] = group[f"event_{i}_step"][:]
+    _append(folder, schema, "ends", rows)
+
+
+def _append(folder: Folder, schema: Schema, kind: str, rows: np.ndarray) -> None:
+    """Adds rows to the tables of the programs that their runs are of."""
+    programs = schema.program[rows["run"]]
+    for program in np.unique(programs):
+        table = folder.table(f"program-{program}.{kind}", rows.dtype)
+        table.append(rows[programs == program])
 
 
 def _members(folder: Folder, name: str, group: Any) -> None:
     arrays = {k: group[k] for k in group.array_keys() if k not in ("run", "step")}
-    shapes = {k: np.empty(a.shape[1:], a.dtype) for k, a in arrays.items()}
-    table = folder.table(name, array_dtype(shapes))
-    runs, steps = group["run"][:], group["step"][:]
-    for member in range(len(runs)):
-        row = np.zeros(1, table.dtype)
-        row["run"], row["step"] = runs[member], steps[member]
+    dtype = array_dtype({k: np.empty(a.shape[1:], a.dtype) for k, a in arrays.items()})
+    runs, steps, table = group["run"][:], group["step"][:], folder.table(name, dtype)
+    many = power_of_two(BATCH // dtype.itemsize)
+    for low in range(0, len(runs), many):
+        rows = np.zeros(len(runs[low : low + many]), dtype)
+        rows["run"], rows["step"] = runs[low : low + many], steps[low : low + many]
         for key, array in arrays.items():
-            row[key] = array[member]
-        table.append(row)
+            rows[key] = array[low : low + many]
+        table.append(rows)

@@ -1,6 +1,7 @@
 """What a store holds: the published names, axes and units of its arrays."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 from ..losses import AbstractLoss
 from ..training import OF_LOSS, Snapshot, Status
 
-BLOCK = 1024  # runs per shard of the scalars: the unit that is written at once
-CHUNK = 64  # runs per chunk inside it: the unit that a damaged file loses
+BLOCK = 1024  # runs per shard of a scalar curve: the unit that is written at once
+CHUNK = 256  # runs and steps per chunk inside it: the unit that is read, or lost to damage
+_MOST = 2**28  # bytes of a shard; one of a curve with large axes has fewer runs
+_LARGE = 2**20  # bytes of a chunk, likewise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Curve:
     dtype: str
     attrs: dict[str, Any]
 
+    @property
+    def cell(self) -> int:
+        """Bytes of one run at one step."""
+        return max(1, np.dtype(self.dtype).itemsize * math.prod(self.shape))
+
     @staticmethod
     def of(snapshot: Snapshot, loss: AbstractLoss, shape: tuple[int, ...], dtype: str) -> "Curve":
         """The curve that a snapshot draws while `loss` is trained on."""
@@ -33,6 +41,33 @@ class Curve:
             "reference": snapshot.reference,
         }
         return Curve(snapshot.name, snapshot.dims, shape, dtype, about)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiles:
+    """How a curve is cut into shards and chunks, by runs and steps; its own axes are whole.
+
+    Somebody wants all steps of some runs, somebody else all runs at one step. With both sides of a
+    chunk bounded neither reads much more than that; and chunks are few, for each costs a fraction
+    of a millisecond whatever its size.
+    """
+
+    chunk: tuple[int, int]
+    shard: tuple[int, int]
+
+    @staticmethod
+    def of(curve: Curve, runs: int, steps: int) -> "Tiles":
+        """Those of a curve over so many runs and steps."""
+        across = min(CHUNK, steps)
+        down = min(CHUNK, runs, power_of_two(_LARGE // (across * curve.cell)))
+        wide = across * -(-steps // across)
+        high = min(BLOCK, max(down, power_of_two(_MOST // (wide * curve.cell))))
+        return Tiles((down, across), (down * -(-min(high, runs) // down), wide))
+
+
+def power_of_two(most: int) -> int:
+    """The largest that is no more than `most`, and 1 where that is less."""
+    return 1 << max(0, most.bit_length() - 1)
 
 
 @dataclasses.dataclass(frozen=True)

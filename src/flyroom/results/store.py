@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +11,35 @@ import xarray as xr
 import zarr
 from zarr.codecs import ZstdCodec
 
-from ..training import Program, Status
+from ..training import Program
 from . import disk
 from .journal import tables
 from .labels import dims
-from .schema import BLOCK, CHUNK, STATUS_ATTRS, Curve, Schema
+from .records import Records
+from .schema import STATUS_ATTRS, Curve, Schema, Tiles, power_of_two
+
+_MOST = 2**28  # bytes of shards that are in memory at once
+BATCH = 2**26  # bytes of weights, likewise
+_CHUNK = 2**20  # bytes of a chunk of them
 
 
 def create(path: Path, schema: Schema) -> None:
     """Writes a store without results: coordinates, hyperparameters, and room for every curve."""
     part = path.with_name(path.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    _coordinates(schema).to_zarr(part, group="runs", zarr_format=3, consolidated=False, mode="w")
+    coordinates = _coordinates(schema)
+    whole = {str(name): {"chunks": array.shape} for name, array in coordinates.variables.items()}
+    coordinates.to_zarr(
+        part, group="runs", zarr_format=3, consolidated=False, mode="w", encoding=whole
+    )
     group: Any = zarr.open_group(part, path="runs", mode="r+")
-    runs = min(BLOCK, schema.count)
     for curve in schema.curves:
+        tiles = Tiles.of(curve, schema.count, len(schema.steps))
         group.create_array(
             curve.name,
             shape=(schema.count, len(schema.steps), *curve.shape),
-            chunks=(min(CHUNK, runs), len(schema.steps), *curve.shape),
-            shards=(runs + -runs % min(CHUNK, runs), len(schema.steps), *curve.shape),
+            chunks=(*tiles.chunk, *curve.shape),
+            shards=(*tiles.shard, *curve.shape),
             compressors=ZstdCodec(level=3, checksum=True),
             dtype=curve.dtype,
             fill_value=np.nan,
@@ -48,7 +57,7 @@ def create(path: Path, schema: Schema) -> None:
         group.create_array(
             name,
             shape=(schema.count,),
-            chunks=(runs,),
+            chunks=(schema.count,),
             dtype=dtype,
             fill_value=fill,
             dimension_names=("run",),
@@ -93,41 +102,31 @@ def _coordinates(schema: Schema) -> xr.Dataset:
     return xr.Dataset(coords=coords, attrs=schema.attrs)
 
 
-def write_block(path: Path, schema: Schema, journal: Path, block: int) -> None:
-    """Writes the curves and the ends of one block of runs, all of which are over."""
-    low, high = block * BLOCK, min((block + 1) * BLOCK, schema.count)
-    curves, ends = block_arrays(schema, journal, low, high)
+def write_runs(path: Path, schema: Schema, journal: Path) -> None:
+    """Writes the curves and the ends of all runs, each shard once; all runs are over."""
+    records = Records(schema, journal)
     group: Any = zarr.open_group(path, path="runs", mode="r+")
-    for name, values in (*curves.items(), *ends.items()):
-        group[name][low:high] = values
+    for name, values in records.ends().items():
+        group[name][:] = values
+    steps = np.arange(len(schema.steps))
+    for size, names in _together(schema):
+        for low in range(0, schema.count, size):
+            runs = np.arange(low, min(low + size, schema.count))
+            for name, values in records.read(names, runs, steps).items():
+                group[name][low : low + size] = values
 
 
-def block_arrays(
-    schema: Schema, journal: Path, low: int, high: int, live: bool = False
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The curves and the ends of the runs from `low` up to `high`, read from the journal."""
-    size = (high - low, len(schema.steps))
-    curves = {c.name: np.full((*size, *c.shape), np.nan, c.dtype) for c in schema.curves}
-    ends = {"status": np.zeros(size[0], np.int8), "last_step": np.zeros(size[0], np.int64)}
-    for i in range(schema.events):
-        ends[f"event_{i}_step"] = np.full(size[0], -1, np.int64)
-    for _, rows in tables(journal, "records", live):
-        mine = rows[(rows["run"] >= low) & (rows["run"] < high)]
-        where = (mine["run"] - low, np.searchsorted(schema.steps, mine["step"]))
-        for curve in schema.curves:
-            name = curve.name
-            values = mine[name]
-            # A measure may be shorter in a program of smaller shape; the rest stays empty.
-            curves[name][(*where, *(slice(0, n) for n in values.shape[1:]))] = values
-        np.maximum.at(ends["last_step"], where[0], mine["step"])
-        ends["status"][where[0]] = np.maximum(ends["status"][where[0]], Status.RUNNING)
-    for _, rows in tables(journal, "ends", live):
-        mine = rows[(rows["run"] >= low) & (rows["run"] < high)]
-        at = mine["run"] - low
-        ends["status"][at], ends["last_step"][at] = mine["status"], mine["step"]
-        for i in range(schema.events):
-            ends[f"event_{i}_step"][at] = mine["fired"][:, i]
-    return curves, ends
+def _together(schema: Schema) -> Iterator[tuple[int, list[str]]]:
+    """Curves whose shards span as many runs, as many of them as fit into memory side by side."""
+    spans: dict[int, list[Curve]] = {}
+    for curve in schema.curves:
+        tiles = Tiles.of(curve, schema.count, len(schema.steps))
+        spans.setdefault(tiles.shard[0], []).append(curve)
+    for size, curves in spans.items():
+        largest = size * len(schema.steps) * max(curve.cell for curve in curves)
+        many = max(1, _MOST // largest)
+        for first in range(0, len(curves), many):
+            yield size, [curve.name for curve in curves[first : first + many]]
 
 
 def write_arrays(
@@ -139,44 +138,48 @@ def write_arrays(
     """
     for name, program in programs:
         parts = [rows for stem, rows in tables(journal, kind) if stem == name and len(rows)]
-        if not parts:
-            continue
-        order = [
-            (int(run), int(step), i, j)
-            for i, rows in enumerate(parts)
-            for j, (run, step) in enumerate(zip(rows["run"], rows["step"], strict=True))
-        ]
-        order.sort()
-        group: Any = zarr.open_group(
-            path, path=f"{kind}-{name.rpartition('-')[2]}", mode="w", zarr_format=3
+        if parts:
+            number = name.rpartition("-")[2]
+            group: Any = zarr.open_group(path, path=f"{kind}-{number}", mode="w", zarr_format=3)
+            _write_members(group, parts, program if kind == "weights" else None)
+
+
+def _write_members(group: Any, parts: list[np.ndarray], program: Program | None) -> None:
+    """Writes rows by run and step, a batch of them at a time."""
+    runs, steps = (np.concatenate([rows[axis] for rows in parts]) for axis in ("run", "step"))
+    order, starts = np.lexsort((steps, runs)), np.cumsum([0, *map(len, parts)])
+    for axis, values in (("run", runs), ("step", steps)):
+        array = group.create_array(
+            axis,
+            shape=values.shape,
+            chunks=values.shape,
+            dtype=values.dtype,
+            dimension_names=("member",),
         )
-        for axis, column in (("run", 0), ("step", 1)):
-            _put(group, axis, np.array([row[column] for row in order]), ("member",))
-        fields = [f for f in parts[0].dtype.names or () if f not in ("run", "step")]
-        for field in fields:
-            kept = parts[0].dtype[field]
-            names = dims(program.template, field, len(kept.shape)) if kind == "weights" else None
-            names = names or tuple(f"{field}_{i}" for i in range(len(kept.shape)))
-            per = max(1, min(len(order), 2**20 // max(1, kept.itemsize)))
-            array = group.create_array(
-                field,
-                shape=(len(order), *kept.shape),
-                chunks=(per, *(max(1, n) for n in kept.shape)),
-                dtype=kept.base,
-                dimension_names=("member", *names),
-            )
-            for first in range(0, len(order), per):
-                rows = order[first : first + per]
-                array[first : first + len(rows)] = np.stack(
-                    [parts[i][j][field] for *_, i, j in rows]
-                )
-
-
-def _put(group: Any, name: str, values: np.ndarray, names: tuple[str, ...]) -> None:
-    array = group.create_array(
-        name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=names
-    )
-    array[:] = values
+        array[:] = values[order]
+    dtype = parts[0].dtype
+    batch = power_of_two(BATCH // dtype.itemsize)
+    fields = [field for field in dtype.names or () if field not in ("run", "step")]
+    for field in fields:
+        kept = dtype[field]
+        names = dims(program.template, field, len(kept.shape)) if program else None
+        names = names or tuple(f"{field}_{i}" for i in range(len(kept.shape)))
+        many = min(batch, power_of_two(_CHUNK // max(1, kept.itemsize)), len(order))
+        group.create_array(
+            field,
+            shape=(len(order), *kept.shape),
+            chunks=(many, *(max(1, n) for n in kept.shape)),
+            dtype=kept.base,
+            dimension_names=("member", *names),
+        )
+    for first in range(0, len(order), batch):  # whole chunks of every field
+        at = order[first : first + batch]
+        part = np.searchsorted(starts, at, side="right") - 1
+        for field in fields:  # by name: their order is another after a store was reopened
+            values = np.empty((len(at), *dtype[field].shape), dtype[field].base)
+            for i in np.unique(part):
+                values[part == i] = parts[i][field][at[part == i] - starts[i]]
+            group[field][first : first + len(at)] = values
 
 
 def set_attrs(path: Path, **attrs: Any) -> None:

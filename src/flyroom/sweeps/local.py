@@ -19,7 +19,6 @@ from rich.console import Console
 from .. import results
 from ..models import AbstractNetwork
 from ..results import Schema, StoreError, journal, provenance, store
-from ..results.schema import BLOCK
 from ..spec import SpecError
 from ..training import Experiment, cache_programs
 from . import checkpoint
@@ -226,8 +225,7 @@ def _watch(path: Path, workers: Sequence[Hand], job: Job, progress: Progress) ->
 def _complete(path: Path, todo: Plan, schema: Schema, progress: Progress) -> None:
     """Makes the store from the journal, once every run is over."""
     notes = journal.journal_path(path)
-    for block in range(-(-schema.count // BLOCK)):
-        store.write_block(path, schema, notes, block)
+    store.write_runs(path, schema, notes)
     programs = [(group.name, group.program) for group in todo.groups]
     for kind in ("weights", "state"):
         store.write_arrays(path, notes, kind, programs)

@@ -1,0 +1,265 @@
+"""A store made from a journal: every number at its place, however much there is of it."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+import flyroom as fr
+from flyroom.results import Curve, Schema, access, journal, records, store
+from flyroom.results.schema import Tiles, array_dtype, end_dtype
+from flyroom.training import Status
+from helpers import BATCHED, MAPPED, assert_same_bits, modular
+
+ABOUT = {"units": "1", "long_name": "", "definition": "", "reference": ""}
+LOSS, SHARES = (
+    Curve("test_loss", (), (), "<f4", ABOUT),
+    Curve("shares", ("frequency",), (3,), "<f4", ABOUT),
+)
+STEPS = np.array([0, 1, 2, 4, 8])
+
+
+def schema(count: int) -> Schema:
+    run = np.arange(count)
+    return Schema(
+        count=count,
+        steps=STEPS,
+        curves=(LOSS, SHARES),
+        axes={"optimizer.weight_decay": run % 4 / 4, "model.name": (run % 3).astype(object)},
+        program=(run % 2).astype(np.int32),
+        events=2,
+        attrs={},
+    )
+
+
+def loss(run: np.ndarray, step: np.ndarray) -> np.ndarray:
+    return (run * 16 + step).astype(np.float32)
+
+
+def write_journal(path: Path, count: int, *, last: int = 8) -> dict[str, np.ndarray]:
+    """Runs in any order, of two programs, by two workers; odd ones have fewer records."""
+    rng = np.random.default_rng(0)
+    run, step = (x.ravel() for x in np.meshgrid(np.arange(count), STEPS[last >= STEPS]))
+    kept = (run % 2 == 0) | (step != 4)
+    run, step = run[kept], step[kept]
+    order = rng.permutation(len(run))
+    halves = np.array_split(order, 2)
+    for i, half in enumerate(halves):
+        with contextlib.closing(journal.Folder(path / f"session-000-{i:02d}")) as folder:
+            for program, width in ((0, 3), (1, 2)):
+                shapes = {"test_loss": np.zeros((), "f4"), "shares": np.zeros(width, "f4")}
+                mine = half[run[half] % 2 == program]
+                rows = np.zeros(len(mine), array_dtype(shapes))
+                rows["run"], rows["step"] = run[mine], step[mine]
+                rows["test_loss"] = loss(run[mine], step[mine])
+                rows["shares"] = rows["test_loss"][:, None] + np.arange(width) / 4
+                folder.table(f"program-{program}.records", rows.dtype).append(rows)
+                over = np.arange(program, count, 2)[i::2]
+                ends = np.zeros(len(over), end_dtype(1, 2))
+                ends["run"], ends["step"], ends["status"] = over, last, Status.FINISHED
+                ends["fired"] = np.stack([over, -np.ones_like(over)], 1)
+                folder.table(f"program-{program}.ends", ends.dtype).append(ends)
+            folder.checkpoint({"slots": []}, {})
+    return {"run": run, "step": step}
+
+
+def expected(count: int) -> dict[str, np.ndarray]:
+    run, step = np.arange(count)[:, None], STEPS[None, :]
+    values = np.where((run % 2 == 0) | (step != 4), loss(run, step), np.nan).astype("f4")
+    shares = values[..., None] + np.arange(3, dtype="f4") / 4
+    shares[1::2, :, 2] = np.nan  # those of program 1 have two
+    return {"test_loss": values, "shares": shares}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch):
+    """Segments, shards and chunks of a few runs each; nothing is read when a store is opened."""
+    monkeypatch.setattr(records, "SEGMENT", 400)
+    monkeypatch.setattr(fr.results.schema, "BLOCK", 16)
+    monkeypatch.setattr(fr.results.schema, "CHUNK", 4)
+    monkeypatch.setattr(access, "LAZY", 0)
+
+
+def complete(path: Path, count: int) -> None:
+    """A store of so many runs, without its journal."""
+    notes = journal.journal_path(path)
+    write_journal(notes, count)
+    store.create(path, schema(count))
+    store.write_runs(path, schema(count), notes)
+    notes.rename(path.with_suffix(".old"))
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arrays that are read from now on, in their order."""
+    names: list[str] = []
+    for way in ("__getitem__", "get_orthogonal_selection"):
+        plain = getattr(zarr.Array, way)
+
+        def watched(self: Any, *args: Any, plain: Any = plain, **kwargs: Any) -> Any:
+            names.append(self.basename)
+            return plain(self, *args, **kwargs)
+
+        monkeypatch.setattr(zarr.Array, way, watched)
+    return names
+
+
+@pytest.mark.parametrize("count", [1, 5, 16, 41])
+@pytest.mark.parametrize("finished", [True, False], ids=["store", "journal"])
+def test_every_number_is_at_its_place(count, finished, small, tmp_path):
+    path = tmp_path / "runs.zarr"
+    if finished:
+        complete(path, count)
+    else:
+        write_journal(journal.journal_path(path), count)
+        store.create(path, schema(count))
+    runs = fr.open(path)
+    for name, values in expected(count).items():
+        np.testing.assert_array_equal(runs[name].values, values)
+        some = {"run": [count - 1, 0, 0], "step": slice(1, None, 2)}  # in any order, and twice
+        fresh = fr.open(path)[name].isel(some)
+        np.testing.assert_array_equal(fresh.values, values[[count - 1, 0, 0], 1::2])
+        np.testing.assert_array_equal(fr.open(path)[name].isel(run=0, step=-1), values[0, -1])
+    assert (runs.status == Status.FINISHED).all()
+    assert (runs.last_step == 8).all()
+    np.testing.assert_array_equal(runs.event_0_step.values, np.arange(count))
+    np.testing.assert_array_equal(runs.event_1_step.values, -1)
+
+
+def test_what_is_under_way_says_how_far_it_came(small, tmp_path):
+    path = tmp_path / "runs.zarr"
+    notes = journal.journal_path(path)
+    store.create(path, schema(6))
+    shapes = {"test_loss": np.zeros((), "f4"), "shares": np.zeros(3, "f4")}
+    with contextlib.closing(journal.Folder(notes / "session-000-00")) as folder:
+        rows = np.zeros(3, array_dtype(shapes))
+        rows["run"], rows["step"] = [4, 4, 0], [0, 2, 0]
+        folder.table("program-0.records", rows.dtype).append(rows)
+        runs = fr.open(path)  # there was no checkpoint yet: somebody only looks
+    assert runs.status.values.tolist() == [1, 0, 0, 0, 1, 0]
+    assert runs.last_step.values.tolist() == [0, 0, 0, 0, 2, 0]
+    assert np.isfinite(runs.test_loss.values).sum() == 3
+
+
+def test_runs_are_chosen_without_reading_curves(small, monkeypatch, tmp_path):
+    path = tmp_path / "runs.zarr"
+    complete(path, 41)
+    runs, read = fr.open(path), counted(monkeypatch)
+    chosen = runs.isel(run=(runs["optimizer.weight_decay"] > 0.3) & (runs.last_step == 8))
+    chosen = chosen.sel(run=slice(10, 30)).query(run="program == 0")
+    assert "last_step" in read
+    assert set(read) & {"test_loss", "shares"} == set()
+    wanted = [run for run in range(10, 31) if run % 4 >= 2 and run % 2 == 0]
+    assert chosen.run.values.tolist() == wanted
+    np.testing.assert_array_equal(chosen.test_loss.values, expected(41)["test_loss"][wanted])
+    assert "shares" not in read
+
+
+def test_a_damaged_chunk_names_its_runs_and_spares_the_rest(small, tmp_path):
+    path = tmp_path / "runs.zarr"
+    complete(path, 41)
+    shard = path / "runs" / "test_loss" / "c" / "1" / "0"  # of runs 16 to 31
+    data = bytearray(shard.read_bytes())
+    data[3] ^= 0xFF  # within its first chunk
+    shard.write_bytes(bytes(data))
+    runs = fr.open(path)
+    assert runs.isel(run=runs["optimizer.weight_decay"] == 0).sizes["run"] == 11
+    np.testing.assert_array_equal(runs.shares.values, expected(41)["shares"])
+    with pytest.warns(UserWarning, match=r"runs\.zarr: damaged.* runs 16 to 19: test_loss"):
+        values = runs.test_loss.values
+    whole = expected(41)["test_loss"]
+    assert np.isnan(values[16:20]).all()
+    whole[16:20] = np.nan
+    np.testing.assert_array_equal(values, whole)
+    with pytest.warns(UserWarning, match="runs 16 to 19"):
+        some = fr.open(path).test_loss.isel(run=[30, 17, 2], step=0).values
+    np.testing.assert_array_equal(some, whole[[30, 17, 2], 0])
+
+
+def test_damage_is_told_at_once_where_a_store_is_small(tmp_path):
+    path = tmp_path / "runs.zarr"
+    complete(path, 5)
+    shard = path / "runs" / "test_loss" / "c" / "0" / "0"
+    shard.write_bytes(b"\0" * len(shard.read_bytes()))
+    with pytest.warns(UserWarning, match="runs 0 to 4: test_loss"):
+        runs = fr.open(path)
+    assert np.isnan(runs.test_loss.values).all()
+
+
+def test_hyperparameters_and_ends_are_one_chunk(small, tmp_path):
+    path = tmp_path / "runs.zarr"
+    complete(path, 41)
+    group = zarr.open_group(path, path="runs", mode="r")
+    flat = {name: array for name, array in group.arrays() if array.ndim == 1}
+    assert {"optimizer.weight_decay", "model.name", "status", "last_step", "run"} <= set(flat)
+    assert {name for name, array in flat.items() if array.nchunks != 1} == set()
+
+
+@pytest.mark.parametrize(
+    ("shape", "runs", "steps", "chunk", "shard"),
+    [
+        ((), 100_000, 200, (256, 200), (1024, 200)),
+        ((), 100_000, 5000, (256, 256), (1024, 5120)),
+        ((), 300, 200, (256, 200), (512, 200)),
+        ((), 7, 3, (7, 3), (7, 3)),
+        ((56,), 100_000, 200, (16, 200), (1024, 200)),
+        ((113, 113), 100_000, 200, (1, 200), (16, 200)),
+    ],
+)
+def test_pieces_of_a_curve_are_neither_too_large_nor_too_many(shape, runs, steps, chunk, shard):
+    curve = Curve("x", tuple(f"x_{i}" for i in range(len(shape))), shape, "<f4", ABOUT)
+    assert Tiles.of(curve, runs, steps) == Tiles(chunk, shard)
+
+
+def test_memory_is_bounded_whatever_the_curves(monkeypatch, tmp_path):
+    """Shards that fit side by side are read from the journal together, others in turn."""
+    asked: list[list[str]] = []
+    plain = records.Records.read
+
+    def watched(self, names, runs, steps):
+        asked.append(list(names))
+        return plain(self, names, runs, steps)
+
+    monkeypatch.setattr(records.Records, "read", watched)
+    complete(tmp_path / "one.zarr", 5)
+    monkeypatch.setattr(store, "_MOST", 100)
+    complete(tmp_path / "other.zarr", 5)
+    assert asked == [["test_loss", "shares"], ["test_loss"], ["shares"]]
+    assert_same_bits(fr.open(tmp_path / "one.zarr"), fr.open(tmp_path / "other.zarr"))
+
+
+def test_weights_lie_by_run_and_step_however_they_came(monkeypatch, tmp_path):
+    monkeypatch.setattr(store, "BATCH", 1000)  # a few members at a time
+    machine = fr.Machine(devices=1, slots=3, mapping="map", progress=False, checkpoint_every=0.0)
+    over = {"model.width": [6, 4], "seed": range(4)}
+    path = tmp_path / "runs.zarr"
+    runs = fr.train(modular(steps=12), over, store=path, machine=machine)
+    for number, width in ((0, 6), (1, 4)):
+        kept = xr.open_dataset(path, group=f"weights-{number}", engine="zarr", consolidated=False)
+        keys = list(zip(kept.run.values.tolist(), kept.step.values.tolist(), strict=True))
+        assert keys == sorted(keys)
+        assert {run for run, _ in keys} == set(range(4 * number, 4 * number + 4))
+        assert kept.sizes["neuron"] == width
+    # What each of them answers is what was recorded of it, so they are not mixed up.
+    for run in range(8):
+        arrays = fr.results.paths(fr.network(runs, run=run)).values()
+        norm = np.sqrt(sum(np.square(array).sum() for array in arrays))
+        assert norm == pytest.approx(float(runs.weight_norm.isel(run=run, step=-1)), rel=1e-5)
+
+
+@pytest.mark.parametrize("machine", [MAPPED, BATCHED])
+def test_a_store_made_again_from_what_it_holds(machine, small, tmp_path):
+    """Taken apart into a journal and put together, it is the same."""
+    path = tmp_path / "runs.zarr"
+    before = fr.train(modular(steps=8), {"seed": range(21)}, store=path, machine=machine).load()
+    notes = tmp_path / "again.journal"
+    fr.results.reopen(path, notes)
+    again = dataclasses.replace(store.read_schema(path), attrs={})
+    store.create(tmp_path / "again.zarr", again)
+    store.write_runs(tmp_path / "again.zarr", again, notes)
+    notes.rename(tmp_path / "gone")
+    assert_same_bits(before, fr.open(tmp_path / "again.zarr"))
