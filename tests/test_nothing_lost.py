@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import zarr.storage._local as zarr_files
 
+import chaos
 import flyroom as fr
 from flyroom.results import disk, journal
 from flyroom.training import Status
@@ -93,6 +94,11 @@ def test_killed_anywhere_and_resumed(make, machine, tmp_path):
             fr.resume(store, machine=machine)
         assert bytes_of(store) == whole, f"killed at change {moment} of {total}"
         assert not journal.journal_path(store).exists()
+
+
+def test_processes_that_are_killed():
+    """What `make chaos` does a thousand times."""
+    assert chaos.main(trials=2, jobs=2) >= 1
 
 
 def test_killed_again_and_again(tmp_path):
