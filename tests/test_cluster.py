@@ -28,6 +28,7 @@ from helpers import MAPPED, assert_same_bits, modular
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("ray"),  # a second cluster on this machine would be taken for the first
     # Ray leaves sockets to the garbage collector when it is shut down.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -58,6 +59,7 @@ def local() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ray.init(
+            "local",
             num_cpus=2,
             log_to_driver=False,
             runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}},

@@ -1,42 +1,88 @@
 """What a sweep will cost, measured on a few of its steps before it begins."""
 
+import functools
+import math
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from ..results import paths
-from ..training import Ensemble, devices, fixed, repeat
+from ..training import Device, Ensemble, devices, engine, fixed, repeat
 from .machine import AbstractCrew, plural
 from .plan import Group, Plan
 from .progress import duration
 
 _MEASURED = 4  # groups; the others are taken to cost as much per weight
+_LEAST = 0.1  # seconds that a measurement takes
 
 
-def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:
-    """One line for a person: runs, programs, time and disk.
+class Cost(NamedTuple):
+    """What one network of a program costs: seconds for a step and for a record, and operations."""
+
+    step: float
+    record: float
+    flops: float
+
+    def times(self, factor: float) -> "Cost":
+        """As much of everything."""
+        return Cost(*(factor * part for part in self))
+
+
+class Estimate(NamedTuple):
+    """What a sweep will cost.
+
+    Attributes:
+        seconds: on the clock, once its programs are compiled.
+        flops: floating-point operations of all its steps, as the compiler counts them.
+        bytes: of its store, before compression.
+    """
+
+    seconds: float
+    flops: float
+    bytes: float
+
+    def __str__(self) -> str:
+        size = f"{self.bytes / 1e6:,.0f} MB"
+        return f"{duration(self.seconds)}, {_operations(self.flops)} and {size}"
+
+
+def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Estimate:
+    """What is left of a sweep will cost.
 
     Args:
         todo: the sweep.
-        crew: who does it; it is measured on a device of this machine.
+        crew: who does it; it is measured on the devices of this machine, all at once.
         steps: model-steps that are still to be done.
         left: how many runs of each program are not over.
     """
-    seconds, known, runs = 0.0, [], sum(left)
+    known: list[Cost] = []
+    runs, seconds, flops = sum(left), 0.0, 0.0
+    records = len(todo.ages) * steps / max(1, todo.steps) * todo.space.count
     for group, waiting in sorted(zip(todo.groups, left, strict=True), key=lambda g: -g[1]):
         if waiting == 0:
             break
         if len(known) < _MEASURED:
-            per_step = _seconds_per_step(todo, group, crew)
-            known.append(per_step / _weights(group))
-        seconds += steps * waiting / runs * _weights(group) * float(np.mean(known)) / crew.size
+            known.append(_measured(todo, group, crew).times(1 / _weights(group)))
+        mean = Cost(*np.mean(known, axis=0).tolist()).times(_weights(group) * waiting / runs)
+        seconds += steps * mean.step + records * mean.record
+        flops += steps * mean.flops
+    alike = math.ceil(runs / crew.size) / max(1, runs)  # the last ones may leave some idle
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
-    which = f"{runs:,}" if runs == todo.space.count else f"{runs:,} of {todo.space.count:,}"
+    return Estimate(seconds * alike, flops, curves + kept_bytes(todo))
+
+
+def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:
+    """One line for a person: runs, programs, workers and the estimate."""
+    runs, every = sum(left), todo.space.count
+    which = f"{runs:,}" if runs == every else f"{runs:,} of {every:,}"
     return (
-        f"{which} {plural('run', todo.space.count)} in {len(todo.groups)} "
+        f"{which} {plural('run', every)} in {len(todo.groups)} "
         f"{plural('program', len(todo.groups))} on {crew.words}, "
         f"{crew.slots} {plural('slot', crew.slots)} each ({crew.mapping}): about "
-        f"{duration(seconds)} and {(curves + kept_bytes(todo)) / 1e6:,.0f} MB"
+        f"{estimate(todo, crew, steps, left)}"
     )
 
 
@@ -50,16 +96,39 @@ def _weights(group: Group) -> float:
     return sum(float(np.prod(a.shape)) for a in paths(group.program.template).values())
 
 
-def _seconds_per_step(todo: Plan, group: Group, crew: AbstractCrew) -> float:
-    """Device-seconds for one step of one network."""
-    ensemble, slots = Ensemble(group.program, crew.mapping, devices(1)[0]), crew.slots
+def _measured(todo: Plan, group: Group, crew: AbstractCrew) -> Cost:
+    """The cost of one network while every device is as busy as it will be."""
+    team = devices(crew.size)
+    time_on = functools.partial(_time, todo, group, crew)
+    with ThreadPoolExecutor(len(team)) as pool:
+        step, record = np.mean(list(pool.map(time_on, team)), axis=0).tolist()
+    given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
+    with jax.enable_x64(group.program.wide):
+        state = jax.eval_shape(functools.partial(engine.start, group.program), given)
+        advance = jax.jit(functools.partial(engine.advance, group.program))
+        counted = advance.lower(state, given, np.int32(1)).cost_analysis()
+    return Cost(step, record, float((counted or {}).get("flops", math.nan)))
+
+
+def _time(todo: Plan, group: Group, crew: AbstractCrew, device: Device) -> tuple[float, float]:
+    """Device-seconds for one step and for one record of one network."""
+    ensemble, slots = Ensemble(group.program, crew.mapping, device), crew.slots
     given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
     state, many = ensemble.put((repeat(ensemble.start(given), slots), repeat(given, slots)))
-    live, due, n, seconds = np.ones(slots, bool), np.zeros(slots, bool), 1, 0.0
-    state, *_ = ensemble.advance(state, many, n, live, due)
-    while seconds < 0.1 and n < 10_000:
+    live, n, taken = np.ones(slots, bool), 1, [0.0, 0.0]
+    state, *_ = ensemble.advance(state, many, n, live, ~live)
+    while taken[0] < _LEAST and n < 10_000:
         n *= 4
-        began = time.perf_counter()
-        state, *_ = ensemble.advance(state, many, n, live, due)
-        seconds = time.perf_counter() - began
-    return seconds / (n * slots)
+        for i, due in enumerate((~live, live)):
+            began = time.perf_counter()
+            state, *_ = ensemble.advance(state, many, n, live, due)
+            taken[i] = time.perf_counter() - began
+    return taken[0] / (n * slots), max(0.0, taken[1] - taken[0]) / slots
+
+
+def _operations(count: float) -> str:
+    """A number of operations as a person would say it."""
+    for size, name in ((1e15, "P"), (1e12, "T"), (1e9, "G")):
+        if count >= size:
+            return f"{count / size:,.1f} {name}FLOP"
+    return f"{count / 1e6:,.1f} MFLOP"

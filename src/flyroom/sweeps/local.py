@@ -22,7 +22,7 @@ from ..results import Schema, StoreError, journal, provenance, store
 from ..spec import SpecError
 from ..training import Experiment, cache_programs
 from . import checkpoint
-from .estimate import estimate, kept_bytes
+from .estimate import announced, kept_bytes
 from .machine import AbstractMachine, Hand, Machine
 from .manifest import Manifest
 from .plan import Plan, plan
@@ -171,7 +171,7 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine) -> dict[int, str]:
     if console and progress.left:
         left = list(map(len, waiting))
         console.print(
-            estimate(todo, crew, progress.left, left),
+            announced(todo, crew, progress.left, left),
             soft_wrap=True,
             highlight=False,
         )

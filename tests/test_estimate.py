@@ -1,0 +1,56 @@
+"""What a sweep is said to cost before it begins is what it costs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zarr
+
+import flyroom as fr
+from flyroom.sweeps import plan
+from flyroom.sweeps.estimate import Estimate, estimate
+from helpers import MAPPED, modular
+
+OVER = {"optimizer.weight_decay": [0.1, 1.0], "seed": range(3)}
+
+
+def of(experiment: fr.Experiment, over: Any) -> Estimate:
+    todo = plan(experiment, over)
+    runs = [len(group.runs) for group in todo.groups]
+    return estimate(todo, MAPPED.crew(max(runs)), todo.steps, runs)
+
+
+def test_operations_are_those_of_the_products():
+    """Embedding times weights, and what every row writes; thrice, for there are gradients."""
+    p, width, hidden, steps = 67, 500, 24, 10
+    task = fr.tasks.ModularArithmetic(p=p, train_fraction=0.3)
+    model = fr.models.FactoredMLP(width=hidden, embed_width=width)
+    rows = len(task.split(0).train.labels)
+    products = 2 * (2 * p * width * hidden) + 2 * rows * hidden * p
+    found = of(fr.Experiment(task, model, steps=steps), OVER)
+    assert found.flops == pytest.approx(6 * steps * 3 * products, rel=0.3)
+
+
+def test_costs_are_those_of_all_runs():
+    one, twice = (of(modular(steps=steps), OVER) for steps in (100, 200))
+    assert twice.flops == pytest.approx(2 * one.flops)
+    assert of(modular(), {"seed": range(6)}).flops == pytest.approx(of(modular(), OVER).flops)
+    assert one.seconds > 0
+    mixed = of(modular(), {"model.width": [6, 12], "seed": range(3)})
+    assert mixed.flops > of(modular(), {"seed": range(6)}).flops
+
+
+def test_bytes_are_those_of_the_store(tmp_path: Path):
+    experiment = modular(steps=3000, **{"schedule.per_octave": 64, "model.embed_width": 64})
+    found = of(experiment, OVER)
+    fr.train(experiment, OVER, store=tmp_path / "a.zarr", machine=MAPPED)
+    group: Any = zarr.open_group(tmp_path / "a.zarr", mode="r")
+    held = sum(array.nbytes for _, part in group.groups() for _, array in part.arrays())
+    assert found.bytes == pytest.approx(held, rel=0.3)
+
+
+def test_an_estimate_is_said_as_people_say_it():
+    assert str(Estimate(150.0, 3.2e12, 4.56e6)) == "2 min, 3.2 TFLOP and 5 MB"
+    assert str(Estimate(1.0, 2.5e15, 1e9)) == "1 s, 2.5 PFLOP and 1,000 MB"
+    assert str(Estimate(1.0, 2.5e9, 0)) == "1 s, 2.5 GFLOP and 0 MB"
+    assert str(Estimate(1.0, 4e5, 0)) == "1 s, 0.4 MFLOP and 0 MB"
