@@ -238,13 +238,52 @@ def test_text_is_legible_on_paper_and_on_dark_screens(dark: bool, paper: str):
 # A map of phases.
 
 
-def test_a_map_divides_every_cell_by_its_phases():
-    axis = {"learning_rate": ("run", [0.1, 0.1, 0.1, 0.2]), "seed": ("run", [0, 0, 0, 1])}
-    flags = {"flag_values": np.array([-1, 0, 1], np.int8), "flag_meanings": "unknown dull keen"}
-    phase = xr.DataArray(np.array([1, 1, 0, -1], np.int8), axis, ("run",), "phase", flags)
-    figure = figures.phase_map(phase, "learning_rate", "seed")
-    assert {"unknown (1)", "dull (1)", "keen (2)", "2/3", "learning rate"} <= set(words(figure))
-    assert words(figure).count("–") == 2  # places without a run
-    widths = [p.get_width() for p in figure.axes[0].patches if isinstance(p, Rectangle)]
-    wide = sorted(round(width / 0.94, 3) for width in widths if width > 0)
-    assert wide == [0.333, 0.667, 1.0]
+def diagram_of(**axes: list) -> xr.Dataset:
+    """Two runs in most cells of a grid; the last has none."""
+    shape = tuple(map(len, axes.values()))
+    places = np.indices((*shape, 2)).reshape(len(shape) + 1, -1)
+    coords = {
+        path: ("run", np.asarray(values)[place])
+        for (path, values), place in zip(axes.items(), places, strict=False)
+    }
+    keen = (places[0] + places[-1] > 0).astype(np.int8)
+    status = np.full(keen.size, 2, np.int8)
+    status[-2:] = 0
+    runs = xr.Dataset({"keen": ("run", keen), "status": ("run", status)}, coords)
+    flags = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "dull keen"}
+    return measures.phase_diagram(
+        runs, list(axes), lambda runs: runs.keen.drop_vars(runs.keen.coords).assign_attrs(flags)
+    )
+
+
+def test_a_diagram_divides_every_cell_by_its_phases():
+    diagram = diagram_of(learning_rate=[0.1, 0.2], width=[1, 2])
+    figure = figures.phase_diagram(diagram)
+    told = words(figure)
+    assert {"dull (0 cells, 2 runs)", "keen (4 cells, 4 runs)", "no run seen"} <= set(told)
+    assert {"learning rate", "width", "0.1", "0.2"} <= set(told)
+    seen = [text for text in told if "/" in text]
+    assert len(seen) == 3  # of four cells; the last has its probability alone
+    first = diagram.isel(learning_rate=1, width=0)
+    assert f"{first.probability.max().item():.0%}\n2/2" in seen
+    strips = [p for p in figure.axes[0].patches if isinstance(p, Rectangle) and not p.get_hatch()]
+    widths = np.array([p.get_width() for p in strips]).reshape(2, 2, 2) / 0.94
+    np.testing.assert_allclose(widths, diagram.probability.values)
+    assert sum(p.get_hatch() is not None for p in figure.axes[0].patches) == 1
+
+
+def test_a_third_axis_makes_panels():
+    figure = figures.phase_diagram(
+        diagram_of(rate=[1, 2], width=[1, 2], decay=[0.5, 1.0, 2.0, 4.0])
+    )
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
+    assert titles == ["decay 0.5", "decay 1", "decay 2", "decay 4"]
+
+
+def test_where_phases_meet_a_line_is_drawn():
+    diagram = diagram_of(rate=[1, 2], width=[1, 2])
+    share = diagram.probability.copy()
+    share[0, :], share[1, :] = [0.9, 0.1], [0.2, 0.8]
+    (axes,) = figures.phase_diagram(diagram.assign(probability=share)).axes
+    ends = [np.stack(line.get_data(), 1).tolist() for line in axes.lines]
+    assert ends == [[[0.5, -0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 1.5]]]

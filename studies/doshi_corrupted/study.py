@@ -308,5 +308,6 @@ for name in DECAYS:
     "The phase in which a run ends, over the fraction of pairs trained on and the noise."
 )
 def phase_map(data):
-    phase = fr.measures.phase_doshi(data["map"])
-    return fr.figures.phase_map(phase, "task.clean.train_fraction", "task.noise")
+    axes = ["task.clean.train_fraction", "task.noise"]
+    diagram = fr.measures.phase_diagram(data["map"], axes, fr.measures.phase_doshi)
+    return fr.figures.phase_diagram(diagram)

@@ -10,7 +10,7 @@ from .curves import (
     overview as overview,
     survival_curves as survival_curves,
 )
-from .maps import phase_map as phase_map
+from .maps import phase_diagram as phase_diagram
 from .palette import palette as palette, ramps as ramps
 from .report import write_report as write_report
 from .run import plot as plot

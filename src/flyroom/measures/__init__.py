@@ -11,6 +11,7 @@ from .corruption import (
     corrected_accuracy as corrected_accuracy,
     corrupted_accuracy as corrupted_accuracy,
 )
+from .diagrams import next_cells as next_cells, phase_diagram as phase_diagram
 from .dynamics import (
     loss_oscillation as loss_oscillation,
     loss_spikes as loss_spikes,
@@ -54,6 +55,7 @@ from .norms import spectral_norm as spectral_norm
 from .phases import (
     phase_doshi as phase_doshi,
     phase_liu as phase_liu,
+    phase_nanda as phase_nanda,
     phase_pair as phase_pair,
 )
 from .sparsity import (

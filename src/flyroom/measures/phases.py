@@ -2,6 +2,7 @@ import numpy as np
 import xarray as xr
 
 from ..training import Status
+from .stages import circuit_stages
 from .timing import generalization_step, memorization_step
 
 _LIU = ("confusion", "memorization", "comprehension", "grokking")
@@ -14,6 +15,7 @@ _DOSHI = (
     "full_inversion",
     "forgetting",
 )
+_NANDA = ("memorization", "circuit_formation", "cleanup", "generalized")
 
 
 def phase_liu(
@@ -134,6 +136,39 @@ def phase_doshi(runs: xr.Dataset, *, threshold: float = 0.9) -> xr.DataArray:
     ends = (Status.FINISHED, Status.STOPPED, Status.DIVERGED)
     known = _status(runs, *ends) if "status" in runs else True
     return _phase(runs, np.where(known, codes, -1), _DOSHI, threshold=threshold)
+
+
+def phase_nanda(runs: xr.Dataset, *, level: float = 0.9, loss: float = 0.1) -> xr.DataArray:
+    """The stage of learning that each run has come to when it ends, by its test loss.
+
+    The test loss still rises: *memorization*. It has passed its largest value and is near it:
+    *circuit formation*. It falls: *cleanup*. It has fallen to `loss`: *generalized*. A run that is
+    not over is *unknown*.
+
+    Args:
+        runs: results with `test_loss`.
+        level: the part of the largest loss below which it falls.
+        loss: the loss to fall to, in nats.
+
+    Returns:
+        Codes over `run`, named by the attributes `flag_values` and `flag_meanings`; −1 is unknown.
+
+    Example:
+        >>> curve = (("run", "step"), [[4.0, 20.0, 19.0, 15.0, 9.0]])
+        >>> runs = xr.Dataset({"test_loss": curve}, {"step": [0, 1400, 6000, 9400, 12000]})
+        >>> phase = phase_nanda(runs)
+        >>> phase.attrs["flag_meanings"].split()[phase.item() + 1]
+        'cleanup'
+
+    Source: the phases of Nanda et al. 2023, arXiv:2301.05217; the rule: that of `circuit_stages`.
+    """
+    begun = circuit_stages(runs, level=level, loss=loss).notnull().transpose("run", "stage").values
+    # The stages follow each other; what generalised from its first record on has all of them.
+    codes = np.where(begun, np.arange(1, len(_NANDA)), 0).max(1)
+    seen = np.isfinite(runs.test_loss).any("step").values
+    ends = (Status.FINISHED, Status.STOPPED, Status.DIVERGED)
+    known = seen & (_status(runs, *ends) if "status" in runs else True)
+    return _phase(runs, np.where(known, codes, -1), _NANDA, level=level, loss=loss)
 
 
 def _last(curve: xr.DataArray) -> np.ndarray:
