@@ -31,6 +31,7 @@ from .sweeps import (
     Interrupted as Interrupted,
     Machine as Machine,
     RayCluster as RayCluster,
+    map as map,
     resume as resume,
     train as train,
 )

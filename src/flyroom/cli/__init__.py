@@ -15,6 +15,7 @@ app = cyclopts.App(
 # The first line of each verb's help once more: to look there would load it, and JAX with it.
 VERBS = {
     "train": "Train a recipe or a TOML file, over as many values and seeds as you like.",
+    "map": "Train those runs of a grid that say where its phases meet, and draw the diagram.",
     "resume": "Go on with a store that was interrupted, or past its budget.",
     "watch": "See how a training stands that somebody else has started.",
     "show": "Print a recipe, a TOML file or the experiment of a store as TOML.",

@@ -60,6 +60,19 @@ def _read(experiment: Experiment, key: str, rows: Any) -> tuple[Any, list[Any]]:
     ]
 
 
+def changed(experiment: Experiment, words: list[str], **others: object) -> Experiment:
+    """The same with the values of `--set`, and those of options that are fields themselves.
+
+    Raises:
+        SpecError: a field or a value is not what it should be.
+    """
+    given = values.assignments(words, "--set")
+    given |= {path: str(value) for path, value in others.items() if value is not None}
+    for path, text in given.items():
+        experiment = spec.replace(experiment, {path: values.value(experiment, path, text)})
+    return experiment
+
+
 def over(experiment: Experiment, words: list[str], samples: int | None, design: Design) -> Over:
     """The sweep that `--over`, `--samples` and `--design` ask for.
 

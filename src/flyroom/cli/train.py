@@ -1,13 +1,9 @@
 import time
 from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
+from typing import Literal
 
 from .. import environment
-from .options import Count
-
-Words = Annotated[list[str] | None, Parameter(consume_multiple=False)]
+from .options import Count, Words
 
 
 def train(
@@ -69,21 +65,13 @@ def train(
         End with one line of JSON on standard output.
     """
     environment.configure(devices)
-    from .. import spec, sweeps
-    from ..sweeps import values
+    from .. import sweeps
     from . import output, sources
     from .explore import serve
 
     with output.errors(json):
         experiment, axes = sources.load(name)
-        given = values.assignments(set or [], "--set")
-        if steps is not None:
-            given["steps"] = str(steps)
-        if precision is not None:
-            given["precision"] = precision
-        for path, text in given.items():
-            new = values.value(experiment, path, text)
-            experiment = spec.replace(experiment, {path: new})
+        experiment = sources.changed(experiment, set or [], steps=steps, precision=precision)
         axes = {**axes, **sources.over(experiment, over or [], samples, design)}
         target = store or Path("runs") / f"{Path(name).stem.replace('_', '-')}.zarr"
         if live:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from ..training import Status
 from .journal import Folder
 from .schema import Schema, Tiles, array_dtype, end_dtype, power_of_two
 from .store import BATCH, read_schema
@@ -36,6 +37,7 @@ def _records(folder: Folder, schema: Schema, group: Any, low: int, high: int) ->
     # diverged has none at its last step.
     some = next(iter(curves.values())).reshape(high - low, len(schema.steps), -1)
     at = np.isfinite(some).any(2) | (schema.steps == group["last_step"][low:high][:, None])
+    at &= group["status"][low:high][:, None] != Status.QUEUED
     run, step = np.nonzero(at)
     rows = np.zeros(len(run), dtype)
     rows["run"], rows["step"] = run + low, schema.steps[step]
@@ -50,7 +52,7 @@ def _ends(folder: Folder, schema: Schema, group: Any) -> None:
     rows["step"], rows["status"] = group["last_step"][:], group["status"][:]
     for i in range(schema.events):
         rows["fired"][:, i] = group[f"event_{i}_step"][:]
-    _append(folder, schema, "ends", rows)
+    _append(folder, schema, "ends", rows[rows["status"] != Status.QUEUED])
 
 
 def _append(folder: Folder, schema: Schema, kind: str, rows: np.ndarray) -> None:

@@ -1,9 +1,10 @@
-"""Where programs run: plans, workers, checkpoints, and the verb `train`."""
+"""Where programs run: plans, workers, checkpoints, and the verbs `train` and `map`."""
 
 from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from .adaptive import map as map
 from .designs import points as points, random as random, sobol as sobol
 from .local import Interrupted as Interrupted, resume as resume, train as train
 from .machine import AbstractMachine as AbstractMachine, Machine as Machine
@@ -11,6 +12,7 @@ from .manifest import Manifest as Manifest
 from .plan import Plan as Plan, plan as plan
 from .pulse import Pulse as Pulse
 from .space import Over as Over, Space as Space
+from .survey import Survey as Survey
 
 if TYPE_CHECKING:
     from .cluster import RayCluster as RayCluster

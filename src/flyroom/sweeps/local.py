@@ -1,14 +1,16 @@
 """The verbs `train` and `resume`: what happens once for a sweep, whoever trains it."""
 
+import dataclasses
 import functools
 import getpass
+import json
 import os
 import platform
 import shutil
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from .plan import Plan, plan
 from .progress import Progress
 from .queue import Queue
 from .space import Over
+from .survey import Survey
 from .worker import Job
 
 
@@ -80,7 +83,7 @@ def train(
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     Manifest.of(todo.space, provenance()).write(path, begin)
-    return _work(path, todo, machine or Machine())
+    return work(path, todo, machine or Machine())
 
 
 def resume(
@@ -93,7 +96,7 @@ def resume(
     """Goes on with a store: what is over stays, what was under way continues where it was.
 
     Args:
-        store: the folder that `train` was given.
+        store: the folder that `train` or `map` was given.
         experiment: what it is of; needed only if a class of it lives in a notebook.
         steps: a larger budget: runs that had finished go on too.
         machine: devices, checkpoints and the like.
@@ -115,10 +118,19 @@ def resume(
             raise SpecError(f"steps: got {steps}; allowed: at least the {least} of the store.")
         manifest.extended(steps).write(path)
         space = Manifest.read(path).space(path, experiment, steps)
-    return _work(path, plan(space.experiment, space.over), machine or Machine())
+    survey = Survey.read(manifest.survey) if manifest.survey else None
+    return work(path, plan(space.experiment, space.over), machine or Machine(), survey)
 
 
-def _work(path: Path, todo: Plan, machine: AbstractMachine) -> xr.Dataset:
+def work(
+    path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None = None
+) -> xr.Dataset:
+    """Trains what is left of a store that has a journal: all runs, or those that a survey chooses.
+
+    Raises:
+        StoreError: another process does.
+        Interrupted: it was stopped.
+    """
     notes = journal.journal_path(path)
     owner = notes / "owner"
     try:
@@ -132,7 +144,7 @@ def _work(path: Path, todo: Plan, machine: AbstractMachine) -> xr.Dataset:
             f"since {datetime.now().isoformat(' ', 'seconds')}"
         )
         try:
-            failures = _run(path, todo, machine)
+            failures = _run(path, todo, machine, survey)
         except KeyboardInterrupt as error:  # before the workers started, or after they ended
             raise Interrupted(f"{path}: stopped. Go on with: flyroom resume {path}") from error
     shutil.rmtree(notes)
@@ -147,7 +159,7 @@ def _work(path: Path, todo: Plan, machine: AbstractMachine) -> xr.Dataset:
     return results.open(path)
 
 
-def _run(path: Path, todo: Plan, machine: AbstractMachine) -> dict[int, str]:
+def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None) -> dict[int, str]:
     """Trains everything that is not over yet, and completes the store; says what failed."""
     notes, console = journal.journal_path(path), Console(stderr=True) if machine.progress else None
     experiment_of = functools.lru_cache(maxsize=1024)(todo.space.at)
@@ -160,36 +172,73 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine) -> dict[int, str]:
     schema = manifest.schema(todo)
     store.create(path, schema)
     cache_programs()
-    waiting = [[r for r in group.runs.tolist() if r not in over] for group in todo.groups]
-    crew = machine.crew(max(map(len, waiting)))
-    progress = Progress(todo.steps, todo.space.count, budget, console, notes, crew.size)
+    count = todo.space.count
+    most = survey.budget if survey else count
+    idle = [sum(run not in over for run in group.runs.tolist()) for group in todo.groups]
+    # One crew for all rounds, for whose slots programs are compiled.
+    crew = machine.crew(-(-max(idle) * survey.batch // count) if survey else max(idle))
+    steps = round(todo.steps * most / count)
+    progress = Progress(steps, most, budget, console, notes, crew.size)
     for run, status in over.items():
         progress.resumed(budget(run))
         progress.ended(run, status, budget(run), "")
     for run in restored.values():
         progress.resumed(run.progress.age)
     if console and progress.left:
-        left = list(map(len, waiting))
-        console.print(
-            announced(todo, crew, progress.left, left),
-            soft_wrap=True,
-            highlight=False,
+        left = [-(-n * (most - len(over)) // max(1, sum(idle))) for n in idle]
+        text = announced(todo, crew, progress.left, left)
+        console.print(text, soft_wrap=True, highlight=False)
+    for wanted in _rounds(path, count, survey, console):
+        waiting = [
+            [r for r in group.runs.tolist() if r in wanted and r not in progress.ends]
+            for group in todo.groups
+        ]
+        job = Job(
+            space=todo.space,
+            experiment_of=experiment_of,
+            groups=todo.groups,
+            queues=tuple(Queue(_under_way_first(r, restored), crew.size) for r in waiting),
+            restored=restored,
+            begin=manifest.begin(path, todo),
+            keep=kept_bytes(todo) * most / count <= machine.keep_bytes,
+            checkpoint_every=machine.checkpoint_every,
+            observer=progress,
+            stop=threading.Event(),
         )
-    job = Job(
-        space=todo.space,
-        experiment_of=experiment_of,
-        groups=todo.groups,
-        queues=tuple(Queue(_under_way_first(r, restored), crew.size) for r in waiting),
-        restored=restored,
-        begin=manifest.begin(path, todo),
-        keep=kept_bytes(todo) <= machine.keep_bytes,
-        checkpoint_every=machine.checkpoint_every,
-        observer=progress,
-        stop=threading.Event(),
-    )
-    _watch(path, crew.hire(job, notes), job, progress)
+        _watch(path, crew.hire(job, notes), job, progress)
     _complete(path, todo, schema, progress)
     return progress.failures
+
+
+def _rounds(
+    path: Path, count: int, survey: Survey | None, console: Console | None
+) -> Iterator[Container[int]]:
+    """The runs that are wanted, until all that are wanted are over: all of them, or some at a time.
+
+    Those of a round are written down before it begins. So a round that was cut short is finished
+    as it was chosen, and the next depends on nothing but what is over by then.
+    """
+    if survey is None:
+        yield range(count)
+        return
+    if survey.chosen:
+        yield {*survey.chosen}
+    while True:
+        runs = results.open(path)
+        diagram = survey.diagram(runs)
+        if console and survey.chosen:
+            console.print(
+                f"{len(survey.chosen)} of at most {survey.budget} runs: "
+                f"{diagram.attrs['misnamed']:.1%} of {diagram.runs.size} cells may be misnamed",
+                soft_wrap=True,
+                highlight=False,
+            )
+        more = survey.more(runs, diagram)
+        if not more:
+            break
+        survey = dataclasses.replace(survey, chosen=(*survey.chosen, *more))
+        dataclasses.replace(Manifest.read(path), survey=survey.written()).write(path)
+        yield {*survey.chosen}
 
 
 def _under_way_first(runs: list[int], restored: Mapping[int, object]) -> Iterable[int]:
@@ -229,5 +278,7 @@ def _complete(path: Path, todo: Plan, schema: Schema, progress: Progress) -> Non
     programs = [(group.name, group.program) for group in todo.groups]
     for kind in ("weights", "state"):
         store.write_arrays(path, notes, kind, programs)
+    if (survey := Manifest.read(path).survey) is not None:  # as it has become
+        store.set_attrs(path, survey=json.dumps(survey))
     if progress.failures:
         store.set_attrs(path, failures={str(k): v for k, v in progress.failures.items()})

@@ -31,19 +31,23 @@ class Manifest:
         over: the columns of each table, likewise, with `{}` where a field is left as it is.
         budgets: in steps; another one for each time that it was extended.
         provenance: what made it.
+        survey: how the runs that are trained are chosen, if not all of them are.
     """
 
     spec: Any
     over: list[dict[str, list[Any]]]
     budgets: tuple[int, ...]
     provenance: dict[str, Any]
+    survey: dict[str, Any] | None = None
 
     @staticmethod
-    def of(space: Space, made_by: dict[str, Any]) -> "Manifest":
+    def of(
+        space: Space, made_by: dict[str, Any], survey: dict[str, Any] | None = None
+    ) -> "Manifest":
         """The manifest of a new store."""
         over = [{p: _written(column) for p, column in table.items()} for table in space.tables]
         budget = (space.experiment.steps,)
-        return Manifest(spec.to_dict(space.experiment), over, budget, made_by)
+        return Manifest(spec.to_dict(space.experiment), over, budget, made_by, survey)
 
     def extended(self, steps: int) -> "Manifest":
         """The same with a larger budget."""
@@ -67,13 +71,11 @@ class Manifest:
                 data = json.loads(written.read_text())
             elif (path / "runs").exists():
                 attrs = zarr.open_group(path, path="runs", mode="r").attrs
-                data = {
-                    k: json.loads(str(attrs[k])) for k in ("spec", "over", "budgets", "provenance")
-                }
+                data = {f: json.loads(str(attrs[f])) for f in _FIELDS if f in attrs}
             else:
                 raise StoreError(f"{path}: there is no store there.")
-            return Manifest(data["spec"], data["over"], tuple(data["budgets"]), data["provenance"])
-        except (KeyError, ValueError) as error:
+            return Manifest(**{**data, "budgets": tuple(data["budgets"])})
+        except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}).") from error
 
     def write(self, path: Path, begin: AbstractNetwork | None = None) -> None:
@@ -150,7 +152,7 @@ class Manifest:
         program = np.zeros(space.count, np.int32)
         for number, group in enumerate(todo.groups):
             program[group.runs] = number
-        written = {k: json.dumps(v) for k, v in dataclasses.asdict(self).items()}
+        written = {k: json.dumps(v) for k, v in dataclasses.asdict(self).items() if v is not None}
         return Schema(
             count=space.count,
             steps=ages,
@@ -160,6 +162,9 @@ class Manifest:
             events=len(space.experiment.events),
             attrs={"title": "flyroom runs", "fingerprint": self.fingerprint, **written},
         )
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Manifest))
 
 
 def _written(column: list[Any]) -> list[Any]:
