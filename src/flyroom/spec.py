@@ -13,7 +13,7 @@ import json
 import operator
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 import equinox as eqx
@@ -93,45 +93,28 @@ _BOUNDS = {
 def check(owner: str, field: dataclasses.Field, value: Any) -> None:
     """Raises `SpecError` if a concrete `value` of `field` is outside its declared bounds."""
     _check_type(owner, field, value)
-    _check_bounds(owner, field, value)
+    check_bounds(owner, field, value)
 
 
-def check_each(spec: Any, path: str, values: Sequence[Any]) -> None:
-    """Raises `SpecError` if one of many numbers is not allowed at the dotted `path`.
-
-    What a noun demands of several of its fields together is not asked.
-    """
-    *_, (node, _, field) = walk(spec, path)
-    if field is None:  # an entry of a tuple or a mapping has no bounds of its own
-        replace(spec, {path: values[0]})
-        return
-    for one in {type(value): value for value in values}.values():
-        _check_type(type(node).__name__, field, one)
-    numbers = [value for value in values if value is not None]
-    _check_bounds(type(node).__name__, field, np.asarray(numbers))
-
-
-def _check_bounds(owner: str, field: dataclasses.Field, value: Any) -> None:
-    meta = field.metadata
-    options = meta.get("options")
+def check_bounds(owner: str, field: dataclasses.Field, value: Any) -> None:
+    """The part of it that may be asked of many numbers at once, as an array."""
+    options = field.metadata.get("options")
     if options is not None and value not in options:
         raise SpecError(
             f"{owner}.{field.name}: got {value!r}; allowed: {', '.join(map(repr, options))}."
         )
-    limits = {b: meta[b] for b in _BOUNDS if meta.get(b) is not None}
+    limits = {b: v for b in _BOUNDS if (v := field.metadata.get(b)) is not None}
     numbers = value if isinstance(value, tuple) else (value,)
-    if not all(isinstance(v, (int, float, np.ndarray, np.generic)) for v in numbers):
-        return
-    values = np.asarray(value)
+    plain = all(isinstance(v, (int, float, np.ndarray, np.generic)) for v in numbers)
+    values = np.asarray(value if plain else "")
     if values.dtype.kind not in "iufO":  # whole numbers of any length are objects
         return
     wrong = values != values
     for name, limit in limits.items():
         wrong = wrong | _BOUNDS[name][0](values, limit)
     if np.any(wrong):
-        got = values[wrong].flat[0]
         allowed = " and ".join(_BOUNDS[b][1].format(v) for b, v in limits.items()) or "a number"
-        raise SpecError(f"{owner}.{field.name}: got {got}; allowed: {allowed}.")
+        raise SpecError(f"{owner}.{field.name}: got {values[wrong].flat[0]}; allowed: {allowed}.")
 
 
 _PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -393,8 +376,6 @@ def _required(field: dataclasses.Field) -> bool:
 
 def read(root: Any, path: str, data: Any) -> Any:
     """What plain data, as `to_dict` gives it, stands for at the dotted `path` of a spec."""
-    if isinstance(data, (int, float)):
-        return data  # whatever the path: of a conditional axis, only some runs may have it
     *_, (node, name, field) = walk(root, path)
     return from_dict(data, None if field is None else room_of(type(node), name))
 

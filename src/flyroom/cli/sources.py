@@ -52,6 +52,8 @@ def _read(experiment: Experiment, key: str, rows: Any) -> tuple[Any, list[Any]]:
         return key, [spec.read(experiment, key, value) for value in rows]
 
     def plain(path: str, value: Any) -> Any:
+        if isinstance(value, int | float):
+            return value  # only some rows may have such a field
         return ... if value == {} else spec.read(experiment, path, value)
 
     fits = [isinstance(row, list) and len(row) == len(paths) for row in rows]

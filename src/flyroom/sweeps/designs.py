@@ -12,6 +12,7 @@ from scipy.stats import qmc
 from .. import spec
 from ..spec import SpecError
 from ..training import Experiment
+from .plan import check_each
 from .values import value
 
 Table = dict[str | tuple[str, ...], list[Any]]
@@ -127,7 +128,7 @@ def _row(experiment: Experiment, texts: dict[str, str]) -> tuple[Any, ...]:
     found: dict[str, Any] = dict.fromkeys(texts, ...)
     for path in sorted(filter(texts.get, texts), key=lambda path: path.count(".")):
         found[path] = value(experiment, path, texts[path])
-        spec.check_each(experiment, path, [found[path]])
+        check_each(experiment, path, [found[path]])
         if any(other.startswith(f"{path}.") for other in texts):
             experiment = spec.replace(experiment, {path: found[path]})
     return tuple(found.values())

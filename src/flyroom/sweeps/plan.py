@@ -1,6 +1,8 @@
 """From a sweep to the fewest programs: shape fields make programs, leaves make axes."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -58,7 +60,7 @@ def plan(experiment: Experiment, over: Over | None = None) -> Plan:
         for path in free:
             codes = np.unique(index[path][runs])
             if codes[-1] >= 0:
-                spec.check_each(chosen, path, [axes[path][c] for c in codes if c >= 0])
+                check_each(chosen, path, [axes[path][c] for c in codes if c >= 0])
         found.setdefault(program_of(chosen), []).append(runs)
         ages, steps = np.union1d(ages, chosen.ages()), steps + chosen.steps * len(runs)
         never |= dict.fromkeys(chosen.never())
@@ -69,6 +71,25 @@ def plan(experiment: Experiment, over: Over | None = None) -> Plan:
     for program in {(p.nouns, p.signature): p for p, _ in found}.values():
         _ = program.template  # the model has to fit the task
     return Plan(space, tuple(groups), ages, steps, tuple(never))
+
+
+def check_each(experiment: Experiment, path: str, values: Sequence[Any]) -> None:
+    """Whether each of many values is allowed at a path, as numbers of an array.
+
+    What a noun demands of several of its fields together is not asked.
+
+    Raises:
+        SpecError: one of them is not.
+    """
+    *_, (node, _, field) = spec.walk(experiment, path)
+    if field is None:  # an entry of a tuple or a mapping has no bounds of its own
+        spec.replace(experiment, {path: values[0]})
+        return
+    owner = type(node).__name__
+    for one in {type(value): value for value in values}.values():
+        spec.check(owner, field, one)
+    numbers = [value for value in values if isinstance(value, int | float)]
+    spec.check_bounds(owner, field, np.array(numbers))
 
 
 def _is_free(space: Space, path: str) -> bool:
