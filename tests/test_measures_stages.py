@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from flyroom.measures import circuit_stages, describe_times, milestones, settled_step
+from flyroom.measures import (
+    circuit_stages,
+    describe_times,
+    milestones,
+    phase_nanda,
+    settled_step,
+)
 
 STEPS = np.array([0, 100, 1400, 5000, 9400, 12000, 14000])
 
@@ -117,3 +123,23 @@ def test_accuracy_that_swings_or_is_not_remembered_is_not_settled():
     np.testing.assert_array_equal(found.censored_at, [np.nan, 14000, 14000])
     with pytest.raises(ValueError, match="got window=0; allowed: at least 1"):
         settled_step(runs, window=0)
+
+
+def test_a_run_is_in_the_stage_that_it_has_come_to():
+    """Rising, near the largest loss, falling, fallen; without a loss or not over, unknown."""
+    loss = [
+        [1, 2, 3, 4],
+        [1, 4, 3.9, 3.8],
+        [1, 4, 3.9, 2],
+        [1, 4, 2, 0.05],
+        [np.nan] * 4,
+        [1, 4, 2, 1],
+    ]
+    curve = (("run", "step"), np.array(loss, float))
+    status = ("run", [2, 3, 4, 2, 5, 1])
+    runs = xr.Dataset({"test_loss": curve, "status": status}, {"step": [0, 10, 20, 30]})
+    phase = phase_nanda(runs)
+    names = phase.attrs["flag_meanings"].split()
+    assert [names[code + 1] for code in phase.values] == [
+        "memorization", "circuit_formation", "cleanup", "generalized", "unknown", "unknown",
+    ]  # fmt: skip
