@@ -8,12 +8,16 @@ from ._labels import (
 from .curves import (
     learning_curves as learning_curves,
     overview as overview,
-    survival_curves as survival_curves,
 )
 from .maps import phase_diagram as phase_diagram
 from .palette import palette as palette, ramps as ramps
 from .report import write_report as write_report
 from .run import plot as plot
+from .times import (
+    paired as paired,
+    scaling as scaling,
+    survival_curves as survival_curves,
+)
 from .weights import (
     neurons_by_frequency as neurons_by_frequency,
     spectrum as spectrum,

@@ -10,7 +10,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, PercentFormatter
 
 P = ParamSpec("P")
 
@@ -115,6 +115,13 @@ def step_axis(axes: Axes, last: float, *, small: bool = False) -> None:
     axes.xaxis.set_minor_locator(FixedLocator(between))
     axes.xaxis.set_major_formatter(STEPS)
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def share_axis(axes: Axes) -> None:
+    """Makes y an axis of shares: of examples that are right, of runs that got there."""
+    axes.set_ylim(-0.03, 1.06)
+    axes.set_yticks([0, 0.5, 1])
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def color_of(frequencies: list[int]) -> dict[int, str]:

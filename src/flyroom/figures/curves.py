@@ -3,11 +3,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from .. import measures
 from ._labels import run_label
-from ._style import FREQUENCIES, POWERS, QUIET, STEPS, TEST, TRAIN, canvas, step_axis, styled
+from ._style import POWERS, QUIET, TEST, TRAIN, canvas, share_axis, step_axis, styled
 
 _SIDES = (("train", TRAIN), ("test", TEST))
 _MANY = 32  # runs above which lines in a vector graphic become an image
@@ -43,7 +43,7 @@ def learning_curves(
         _lines(above, runs[f"{side}_accuracy"], color)
         _lines(below, runs[f"{side}_loss"], color)
     step_axis(below, float(runs.step.max()))
-    _accuracy_axis(above)
+    share_axis(above)
     above.set_ylabel("accuracy")
     if any((runs[f"{side}_loss"] > 0).any() for side, _ in _SIDES):
         below.set_yscale("log", nonpositive="mask")
@@ -117,56 +117,10 @@ def overview(
         )  # fmt: skip
         axes.tick_params(labelsize=7, labelbottom=i + columns >= count)
     step_axis(grid[0, 0], float(shown.step.max()), small=True)
-    _accuracy_axis(grid[0, 0])
+    share_axis(grid[0, 0])
     more = f"  ({left_out:,} more runs are not shown)" if left_out else ""
     figure.supxlabel(f"step{more}", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
-    return figure
-
-
-@styled
-def survival_curves(
-    times: xr.DataArray, *, by: str | None = None, figure: Figure | SubFigure | None = None
-) -> Figure | SubFigure:
-    """Share of runs that got there by each step (Kaplan–Meier), with its confidence interval.
-
-    Small upright strokes mark runs that are censored.
-
-    Args:
-        times: a time over `run`, as from `generalization_step`.
-        by: a coordinate over `run`; one curve for each of its values. One curve if `None`.
-        figure: the figure or subfigure to draw in; a new one if `None`.
-
-    Example:
-        >>> import flyroom as fr
-        >>> when = fr.measures.generalization_step(runs)  # doctest: +SKIP
-        >>> fr.figures.survival_curves(when, by="optimizer.weight_decay")  # doctest: +SKIP
-    """
-    figure = canvas(figure, 5.6, 2.6)
-    axes = figure.subplots()
-    groups = [("", times)] if by is None else [(f"{by} = {v}", g) for v, g in times.groupby(by)]
-    colors = (TEST,) if by is None else (TEST, *FREQUENCIES)
-    for i, (name, group) in enumerate(groups):
-        color = colors[i % len(colors)]
-        found = measures.survival(group)
-        step = np.concatenate([[0.0], found.step.values])
-        share, low, high = (
-            1 - np.concatenate([[1.0], found[k].values]) for k in ("survival", "high", "low")
-        )
-        count = f"{found.attrs['reached']} of {found.attrs['reached'] + found.attrs['censored']}"
-        label = f"{name}: {count}" if name else f"{count} runs"
-        axes.step(step, share, where="post", color=color, label=label)
-        axes.fill_between(step, low, high, step="post", color=color, alpha=0.15, linewidth=0)
-        ended = np.unique(group.censored_at.values[group.censored_at.notnull().values])
-        at = share[np.searchsorted(step, ended, side="right") - 1]
-        axes.plot(ended, at, "|", color=color, markersize=8)
-    axes.xaxis.set_major_formatter(STEPS)
-    axes.set_xlim(left=min(0, times.min().item()))
-    _accuracy_axis(axes)
-    axes.set_xlabel("step")
-    axes.set_ylabel("share of runs")
-    # Above the axes, because lines may be anywhere in them.
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5)
     return figure
 
 
@@ -205,9 +159,3 @@ def _summary(word: str, times: xr.DataArray, runs: xr.Dataset) -> str:
     when = "not reached" if np.isnan(median) else f"at step {median:,.0f}"
     count = f"{int(times.notnull().sum()):,} of {times.size:,} runs"
     return f"{word} in {count}, Kaplan–Meier median {when}"
-
-
-def _accuracy_axis(axes: Axes) -> None:
-    axes.set_ylim(-0.03, 1.06)
-    axes.set_yticks([0, 0.5, 1])
-    axes.yaxis.set_major_formatter(PercentFormatter(1))

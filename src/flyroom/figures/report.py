@@ -16,8 +16,9 @@ from .. import measures
 from ..training import Status
 from ._labels import leaf_name, run_label, short, swept
 from ._svg import inline, variables
-from .curves import learning_curves, overview, survival_curves
+from .curves import learning_curves, overview
 from .run import kept_networks
+from .times import survival_curves
 from .weights import neurons_by_frequency, spectrum, weights_before_after
 
 Networks = Mapping[int, tuple[Any, Any]]

@@ -7,6 +7,7 @@ from ._weights import (
     reads_tokens as reads_tokens,
 )
 from .answers import accuracy as accuracy, with_activation as with_activation
+from .comparisons import LogRank as LogRank, logrank as logrank
 from .corruption import (
     corrected_accuracy as corrected_accuracy,
     corrupted_accuracy as corrupted_accuracy,
@@ -17,6 +18,7 @@ from .dynamics import (
     loss_spikes as loss_spikes,
     softmax_collapse as softmax_collapse,
 )
+from .estimates import Estimate as Estimate, bootstrap as bootstrap
 from .geometry import (
     class_separation as class_separation,
     local_complexity as local_complexity,
@@ -52,12 +54,14 @@ from .margins import (
     output_margins as output_margins,
 )
 from .norms import spectral_norm as spectral_norm
+from .pairs import Paired as Paired, paired as paired
 from .phases import (
     phase_doshi as phase_doshi,
     phase_liu as phase_liu,
     phase_nanda as phase_nanda,
     phase_pair as phase_pair,
 )
+from .scaling import ScalingLaw as ScalingLaw, scaling_law as scaling_law
 from .sparsity import (
     agreement as agreement,
     distractor_mass as distractor_mass,
@@ -84,9 +88,11 @@ from .stages import (
     settled_step as settled_step,
 )
 from .survival import (
+    by_setting as by_setting,
     censored_data as censored_data,
     median_time as median_time,
     survival as survival,
+    time_table as time_table,
 )
 from .symmetry import (
     circularity as circularity,
