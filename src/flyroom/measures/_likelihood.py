@@ -95,7 +95,7 @@ def slopes_of(curve: Curve, x: Array, theta: Array, least: float) -> Array:
     """Derivatives of a curve by its parameters, exact to rounding."""
     small = 1e-30  # steps along the imaginary axis take no difference, and so lose no digits
     with np.errstate(all="ignore"):
-        steps = [curve(x, theta + 1j * small * e, least).imag for e in np.eye(theta.size)]
+        steps = [np.imag(curve(x, theta + 1j * small * e, least)) for e in np.eye(theta.size)]
     return np.stack(steps, axis=1) / small
 
 
@@ -120,7 +120,10 @@ def profile(problem: Problem, best: Array, number: int, limit: float) -> tuple[f
         for doubling in range(1, 18):
             far = float(np.clip(far, *limits))
             if beyond(far) > 0:
-                return float(scipy.optimize.brentq(beyond, near, far, xtol=1e-8, rtol=1e-6))
+                found = scipy.optimize.root_scalar(
+                    beyond, bracket=(near, far), method="brentq", xtol=1e-8, rtol=1e-6
+                )
+                return float(found.root)
             if far in limits:
                 break
             near, far = far, best[number] + side * step * 2**doubling

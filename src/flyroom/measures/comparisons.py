@@ -88,7 +88,7 @@ def logrank(
     off = observed - expected
     statistic = float(off @ np.linalg.pinv(covariance, hermitian=True) @ off)
     table = time_table(times, by)
-    table.insert(table.columns.get_loc("reached") + 1, "expected", expected)
+    table.insert(list(table.columns).index("reached") + 1, "expected", expected)
     return LogRank(statistic, degrees, float(scipy.stats.chi2.sf(statistic, degrees)), table)
 
 

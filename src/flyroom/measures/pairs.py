@@ -144,6 +144,7 @@ def paired(
             f"paired: got no pair of runs by {along} that were both observed; allowed: at least 1."
         )
     first, second = (int((outcome == name).sum()) for name in ("first", "second"))
+    decided = first + second
     least, most = _bounds(reached, ended, np.log if ratio else np.asarray)
     medians = [np.median(bounds[whole]) for bounds in (least, most)]
     ends = _interval(least[whole], most[whole], confidence)
@@ -158,7 +159,7 @@ def paired(
             {"censored_at": (("pair", "side"), ended)},
             {"units": times.attrs.get("units", "step")},
         ),
-        p_value=scipy.stats.binomtest(first, first + second).pvalue if first + second else 1.0,
+        p_value=float(scipy.stats.binomtest(first, decided).pvalue) if decided else 1.0,
         median=(float(back(medians[0])), float(back(medians[1]))),
         interval=(float(back(ends[0])), float(back(ends[1]))),
         confidence=confidence,
