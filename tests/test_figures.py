@@ -119,8 +119,8 @@ def test_survival_has_a_curve_for_each_setting(runs: xr.Dataset):
     legend = axes.get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == [
-        "optimizer.weight_decay = 0.3: 0 of 1",
-        "optimizer.weight_decay = 1.0: 1 of 2",
+        "weight decay 0.3: 0 of 1",
+        "weight decay 1: 1 of 2",
     ]
     last = axes.lines[2]
     np.testing.assert_allclose(np.asarray(last.get_ydata(), float), [0, 0.5, 0.5])

@@ -48,7 +48,8 @@ def bootstrap(
     A seed that is drawn brings its runs at every setting of the sweep along: runs that share a seed
     may share their split and initial weights, and are no independent evidence. Each drawing counts
     as a seed of its own. The interval is bias-corrected and accelerated (BCa) where that exists,
-    else it goes by percentiles: where the statistic was not finite for some drawing.
+    else it goes by percentiles: where the statistic was not finite for some drawing. With few seeds
+    it is too short: of eight, an interval of 95 % covers a mean in about 85 cases of 100.
 
     Args:
         statistic: what gives a number for times or results over `run`. NaN, a time that was not
