@@ -159,8 +159,6 @@ class ScalingLaw:
         center = curve(x, theta, self.least)
         # The likelihood's own scatter is too small: it counts the parameters as known.
         spread *= np.sqrt(self.reached / (self.reached - theta.size))
-        # As least squares, which divide by the degrees of freedom and not by the number of runs.
-        spread *= np.sqrt(self.reached / (self.reached - theta.size))
         reach = spread * _student(self.reached, theta.size, self.confidence)
         with np.errstate(over="ignore"):  # below a critical point it takes forever
             return np.exp(center), np.exp(center - reach), np.exp(center + reach)
