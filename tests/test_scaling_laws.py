@@ -10,6 +10,8 @@ from hypothesis import given, settings, strategies as st
 from censored import times_of
 from flyroom import measures
 
+pytestmark = pytest.mark.slow
+
 DECAYS = np.repeat([0.01, 0.03, 0.1, 0.3, 1.0], 8)
 
 

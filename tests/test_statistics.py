@@ -9,6 +9,8 @@ from hypothesis import assume, given, settings, strategies as st
 from censored import NAN, times_of
 from flyroom import measures
 
+pytestmark = pytest.mark.slow
+
 some = settings(max_examples=30, deadline=None)
 
 # Weeks in remission, with 6-mercaptopurine and without: Freireich et al. 1963.
