@@ -1,6 +1,7 @@
 from . import (
     algebra as algebra,
     explorer as explorer,
+    exports as exports,
     figures as figures,
     interop as interop,
     losses as losses,
@@ -18,6 +19,7 @@ from . import (
     training as training,
 )
 from .explorer.widget import explore as explore
+from .exports import run_table as run_table
 from .mechanisms import explain as explain
 from .results import (
     JournalError as JournalError,

@@ -23,7 +23,7 @@ VERBS = {
     "study": "Hold published claims against runs of your own, and report what came of it.",
     "explain": "Say which algorithm a network runs, and what breaks without it.",
     "explore": "Look at the runs of a store in a browser, while they train too, and train there.",
-    "export": "Write one HTML file in which the runs of a store are looked at and taken apart.",
+    "export": "Write runs as a page, a table, or what TensorBoard and Weights & Biases read.",
     "demo": "Train networks on addition mod 67 until they grok, and report what happened.",
 }
 for verb, words in VERBS.items():

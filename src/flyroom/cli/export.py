@@ -1,51 +1,70 @@
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from .options import Least
+
+Words = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 
 
 def export(
     store: Path,
-    page: Path,
+    target: Path,
     /,
     *,
-    run: list[int] | None = None,
+    run: Words = None,
     title: str | None = None,
     explained: Least = 24,
+    curves: bool = False,
+    tensorboard: bool = False,
+    wandb: bool = False,
     json: bool = False,
 ) -> None:
-    """Write one HTML file in which the runs of a store are looked at and taken apart.
+    """Write runs as a page, a table, or what TensorBoard and Weights & Biases read.
 
     Parameters
     ----------
     store
         A store, finished or not.
-    page
-        The file.
+    target
+        The file: NAME.html is a page in which the runs are looked at and taken apart, NAME.csv and
+        NAME.parquet are tables. For the two trackers a folder, new or empty.
     run
-        Which run is in it, several times for several; all if not given.
+        Which run is in it, or which ones (0:10), several times for several; all if not given.
     title
-        Its heading; the name of the store if not given.
+        The heading of the page; the name of the store if not given.
     explained
-        How many networks are explained in it, of all runs together; each takes about a second.
+        How many networks are explained in the page, of all runs together; each takes about a
+        second.
+    curves
+        A row of the table is a run at a step, not a run.
+    tensorboard
+        Write a folder of TensorBoard's events for each run.
+    wandb
+        Write an offline run of Weights & Biases for each run.
     json
-        End with one line of JSON: the page and its size in bytes.
+        End with one line of JSON: what was written, and how large it is.
     """
     from json import dumps
 
     from .. import explorer, results
-    from . import output
+    from . import copies, output
 
-    with output.errors(json, explorer.PageError):
-        runs = results.open(store)
-        if run:
-            known = runs.run.values.tolist()
-            if missing := sorted(set(run) - set(known)):
-                raise results.StoreError(
-                    f"{store}: got run {missing[0]}; allowed: {known[0]} to {known[-1]}."
-                )
-            runs = runs.sel(run=run)
-        explorer.write_page(runs, page, title=title, explained=explained)
-        size = page.stat().st_size
-        print(f"page {page}, {size / 1e6:.1f} MB")
+    with output.errors(json, explorer.PageError, ImportError):
+        runs = copies.chosen(results.open(store), run)
+        if tensorboard or wandb:
+            told = copies.tracked(runs, target, tensorboard, wandb)
+        elif target.suffix in (".csv", ".parquet"):
+            told = copies.table(runs, target, curves)
+        elif target.suffix == ".html":
+            explorer.write_page(runs, target, title=title, explained=explained)
+            told = {"page": str(target), "bytes": target.stat().st_size}
+        else:
+            raise results.StoreError(
+                f"{target}: got a file that ends in `{target.suffix}`; allowed: .html, .csv, "
+                ".parquet, and a folder with --tensorboard or --wandb."
+            )
+        print(", ".join(f"{name} {value}" for name, value in told.items()))
         if json:
-            print(dumps({"page": str(page), "bytes": size}))
+            print(dumps(told))

@@ -1,0 +1,238 @@
+"""Copies of runs for other people's tools say what the store says."""
+
+import importlib.util
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
+
+import flyroom as fr
+from flyroom.cli import app
+from flyroom.exports import tables
+from flyroom.training import Status
+
+STEPS = np.array([0, 8, 64])
+
+
+@pytest.fixture
+def runs() -> xr.Dataset:
+    """Four runs: one that generalised, one that did not, one that diverged, one that waits."""
+    nan = np.nan
+    test = [[0.1, 0.2, 1.0], [0.1, nan, 0.3], [0.1, nan, nan], [nan, nan, nan]]
+    train = [[0.2, 1.0, 1.0], [0.2, nan, 0.4], [0.5, nan, nan], [nan, nan, nan]]
+    dims = ("run", "step")
+    return xr.Dataset(
+        {
+            "test_accuracy": (dims, np.array(test, np.float32)),
+            "train_accuracy": (dims, np.array(train, np.float32)),
+            "shares": ((*dims, "frequency"), np.zeros((4, 3, 2), np.float32)),
+            "status": ("run", np.array([2, 3, 4, 0], np.int8)),
+            "last_step": ("run", [64, 64, 8, 0]),
+            "event_0_step": ("run", [8, -1, -1, -1]),
+        },
+        {
+            "run": [3, 4, 5, 6],
+            "step": STEPS,
+            "program": ("run", [0, 0, 1, 1]),
+            "optimizer.weight_decay": ("run", [0.1, 0.1, 1.0, np.nan]),
+            "model.name": ("run", np.array(["a", "b", "a", ""], object)),
+        },
+    )
+
+
+def test_a_row_for_each_run(runs):
+    table = fr.run_table(runs)
+    assert list(table.columns) == [
+        *("run", "model.name", "optimizer.weight_decay", "status", "last_step", "event_0_step"),
+        *("memorization_step", "generalization_step", "test_accuracy", "train_accuracy"),
+    ]
+    assert table.run.tolist() == [3, 4, 5, 6]
+    assert table.status.tolist() == ["finished", "stopped", "diverged", "queued"]
+    assert table["model.name"].tolist() == ["a", "b", "a", ""]
+    np.testing.assert_array_equal(table.memorization_step, [8, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(table.generalization_step, [64, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(
+        table.test_accuracy, np.array([1, 0.3, np.nan, np.nan], np.float32)
+    )
+    assert table.test_accuracy.dtype == np.float32
+    assert table.attrs == {"threshold": 0.99}
+    assert fr.run_table(runs, threshold=0.3).memorization_step.tolist()[:3] == [8, 64, 0]
+
+
+def test_a_row_for_each_record(runs):
+    table = fr.exports.curve_table(runs)
+    assert list(table.columns) == [
+        *("run", "model.name", "optimizer.weight_decay", "step"),
+        *("test_accuracy", "train_accuracy"),
+    ]
+    # One that diverged was recorded at its last step too, and one that waits not at all.
+    expected = [(3, 0), (3, 8), (3, 64), (4, 0), (4, 64), (5, 0), (5, 8)]
+    assert list(zip(table.run.tolist(), table.step.tolist(), strict=True)) == expected
+
+
+def test_parts_make_the_same_table(runs, monkeypatch):
+    whole = fr.run_table(runs), fr.exports.curve_table(runs)
+    monkeypatch.setattr(tables, "BLOCK", 3)
+    pd.testing.assert_frame_equal(whole[0], fr.run_table(runs))
+    pd.testing.assert_frame_equal(whole[1], fr.exports.curve_table(runs))
+
+
+def test_no_runs_have_a_head():
+    empty = xr.Dataset(
+        {"status": ("run", np.zeros(0, np.int8)), "last_step": ("run", np.zeros(0, int))},
+        {"run": np.zeros(0, int), "step": STEPS},
+    )
+    assert list(fr.run_table(empty).columns) == ["run", "status", "last_step"]
+    assert len(fr.run_table(empty)) == 0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A small store."""
+    experiment = fr.Experiment(
+        fr.tasks.ModularArithmetic(p=5), fr.models.MLP(widths=(8,)), steps=10
+    )
+    over = {"optimizer.weight_decay": [0.1, 1.0], "seed": range(2)}
+    quiet = fr.Machine(devices=1, progress=False)
+    fr.train(experiment, over, store=tmp_path / "runs.zarr", machine=quiet)
+    return tmp_path / "runs.zarr"
+
+
+def export(*words: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        app(["export", *map(str, words)])
+    return int(end.value.code or 0)
+
+
+def test_tables_of_the_shell(store, tmp_path, capsys):
+    runs = fr.open(store)
+    assert export(store, tmp_path / "runs.csv", "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["rows"] == 4
+    table = pd.read_csv(tmp_path / "runs.csv")
+    pd.testing.assert_frame_equal(
+        table, fr.run_table(runs), check_dtype=False, check_exact=False, rtol=1e-6
+    )
+    assert export(store, tmp_path / "curves.csv", "--curves", "--run", "0", "--run", "2:4") == 0
+    curves = pd.read_csv(tmp_path / "curves.csv")
+    assert sorted(set(curves.run)) == [0, 2, 3]
+    expected = runs.test_loss.sel(run=[0, 2, 3]).values.ravel()
+    np.testing.assert_array_equal(curves.test_loss.to_numpy(np.float32), expected)
+    assert [p.name for p in tmp_path.glob("*.part")] == []
+
+
+def test_parquet(store, tmp_path, capsys):
+    pytest.importorskip("pyarrow")
+    assert export(store, tmp_path / "runs.parquet") == 0
+    assert export(store, tmp_path / "curves.parquet", "--curves") == 0
+    runs = fr.open(store)
+    table = pd.read_parquet(tmp_path / "runs.parquet")
+    pd.testing.assert_frame_equal(table, fr.run_table(runs), check_dtype=False)
+    curves = pd.read_parquet(tmp_path / "curves.parquet")
+    pd.testing.assert_frame_equal(curves, fr.exports.curve_table(runs), check_dtype=False)
+    assert curves.test_loss.dtype == np.float32
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is here")
+def test_parquet_without_its_package_says_what_to_do(store, tmp_path, capsys):
+    assert export(store, tmp_path / "runs.parquet") == 2
+    assert "pip install 'flyroom[tables]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x.xlsx"], "ends in `.xlsx`; allowed: .html, .csv, .parquet"),
+        (["x.csv", "--run", "0:9"], "got run 4; allowed: 0 to 3"),
+        (["x.csv", "--run", "a:b"], "got `a:b`; allowed: a number, or a range"),
+        (["runs.zarr", "--tensorboard"], "holds something already. Choose another folder"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(words, said, store, tmp_path, capsys):
+    before = sorted(tmp_path.rglob("*"))
+    assert export(store, tmp_path / words[0], *words[1:]) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_tensorboard_reads_what_the_store_says(store, tmp_path, capsys):
+    assert export(store, tmp_path / "events", "--tensorboard", "--run", "1:4") == 0
+    runs, folders = fr.open(store), sorted((tmp_path / "events").iterdir())
+    assert [folder.name for folder in folders] == ["run-000001", "run-000002", "run-000003"]
+    for number, folder in enumerate(folders, 1):
+        events = EventAccumulator(str(folder), {"scalars": 0})
+        events.Reload()
+        run = runs.sel(run=number)
+        for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "weight_norm"):
+            seen = events.Scalars(name)
+            values = {event.step: event.value for event in seen}
+            assert values == dict(zip(runs.step.values.tolist(), run[name].values, strict=True))
+        about = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG)
+        written = metadata.parse_session_start_info_plugin_data(about.plugin_data.content)
+        hparams = written.hparams
+        assert hparams["optimizer.weight_decay"].number_value == run["optimizer.weight_decay"]
+        assert hparams["seed"].number_value == run.seed
+
+
+def test_what_a_run_has_not_is_no_hyperparameter(runs):
+    pytest.importorskip("tensorboardX")
+    from flyroom.exports.tracked import tracked
+
+    found = list(tracked(runs))
+    assert [run.hyperparameters for run in found] == [
+        {"optimizer.weight_decay": 0.1, "model.name": "a"},
+        {"optimizer.weight_decay": 0.1, "model.name": "b"},
+        {"optimizer.weight_decay": 1.0, "model.name": "a"},
+        {},
+    ]
+    assert [step for step, _ in found[1].records] == [0, 64]
+    assert found[2].records[-1] == (8, {})
+    assert found[1].last == pytest.approx({"test_accuracy": 0.3, "train_accuracy": 0.4})
+    assert [run.status for run in found] == ["finished", "stopped", "diverged", "queued"]
+    assert Status.QUEUED.name.lower() == found[3].status
+
+
+class Tracker:
+    """Stands in for a run of Weights & Biases, whose package is too heavy to be installed here."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options, self.logged, self.summary = options, [], {}
+
+    def __enter__(self) -> "Tracker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def log(self, values: dict[str, float], step: int) -> None:
+        self.logged.append((step, values))
+
+
+def test_wandb_is_told_what_the_store_says(runs, tmp_path, monkeypatch):
+    made: list[Tracker] = []
+
+    def init(**options: Any) -> Tracker:
+        made.append(Tracker(**options))
+        return made[-1]
+
+    stand_in = types.SimpleNamespace(init=init, Settings=lambda **given: given)
+    monkeypatch.setitem(sys.modules, "wandb", stand_in)
+    monkeypatch.delitem(sys.modules, "flyroom.exports.wandb", raising=False)
+    offline = importlib.import_module("flyroom.exports.wandb")
+    monkeypatch.delitem(sys.modules, "flyroom.exports.wandb")
+    assert offline.write_wandb(runs, tmp_path) == 4
+    assert {run.options["settings"]["mode"] for run in made} == {"offline"}
+    first = made[0]
+    assert first.options["name"] == "run-000003"
+    assert first.options["config"] == {"optimizer.weight_decay": 0.1, "model.name": "a"}
+    assert [step for step, _ in first.logged] == [0, 8, 64]
+    assert first.logged[-1][1] == {"test_accuracy": 1.0, "train_accuracy": 1.0}
+    assert [run.summary["status"] for run in made] == ["finished", "stopped", "diverged", "queued"]
