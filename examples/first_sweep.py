@@ -37,11 +37,13 @@ def tell(runs: xr.Dataset) -> list[str]:
     for decay in DECAYS:
         mine = (runs["optimizer.weight_decay"] == decay).values
         first, then = memorised[mine], generalised[mine]
+        first_half, half = (
+            fr.measures.describe_times(fr.measures.median_time(times))[0] for times in (first, then)
+        )
         lines.append(
             f"weight decay {decay:g}: {int(first.notnull().sum())} of {first.size} memorised, "
-            f"half of them by step {fr.measures.median_time(first).item():,.0f}; "
-            f"{int(then.notnull().sum())} generalised, "
-            f"half of all by step {fr.measures.median_time(then).item():,.0f}"
+            f"half of them {first_half}; "
+            f"{int(then.notnull().sum())} generalised, half of all {half}"
         )
     return lines
 

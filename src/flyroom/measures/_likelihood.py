@@ -103,7 +103,7 @@ def profile(problem: Problem, best: Array, number: int, limit: float) -> tuple[f
     """The values of one parameter that, with the best ones for the others, are likely enough."""
     height, _, bowl = problem(best)
     covariance = np.linalg.pinv(bowl, hermitian=True)[number]
-    step = max(float(np.sqrt(max(covariance[number], 0.0))), 0.01)
+    step = 3 * max(float(np.sqrt(max(covariance[number], 0.0))), 0.01)
     path = covariance / max(covariance[number], 1e-12)  # of the others, were it all normal
     path[number] = 1.0
     limits = [ends[number] for ends in problem.limits]
@@ -113,7 +113,8 @@ def profile(problem: Problem, best: Array, number: int, limit: float) -> tuple[f
         plain[number] = value
         bold = np.clip(best + path * (value - best[number]), *problem.limits)
         start = bold if problem(bold)[0] > problem(plain)[0] else plain
-        return 2 * (height - problem(problem.best(start, number))[0]) - limit
+        fall = 2 * (height - problem(problem.best(start, number))[0])
+        return float(np.sqrt(max(fall, 0.0)) - np.sqrt(limit))  # nearly straight, and so soon zero
 
     def end(side: int) -> float:
         near, far = best[number], best[number] + side * step
@@ -121,7 +122,7 @@ def profile(problem: Problem, best: Array, number: int, limit: float) -> tuple[f
             far = float(np.clip(far, *limits))
             if beyond(far) > 0:
                 found = scipy.optimize.root_scalar(
-                    beyond, bracket=(near, far), method="brentq", xtol=1e-8, rtol=1e-6
+                    beyond, bracket=(near, far), method="brentq", xtol=1e-5 * step, rtol=1e-6
                 )
                 return float(found.root)
             if far in limits:
