@@ -118,8 +118,8 @@ def paired(
         ... }
         >>> times = xr.DataArray([8.0, 16.0, 99.0, *[np.nan] * 3], coords, "run")
         >>> found = paired(times, "decay", values=(1.0, 0.1))
-        >>> found.counts["first"], found.counts["undecided"], found.median
-        (2, 1, (4.0, inf))
+        >>> found.counts["first"], found.counts["undecided"], found.said[1]
+        (2, 1, 'median 0.1 / 1.0: 4 to no bound')
 
     Source: interval by ranks: Conover 1999, Practical Nonparametric Statistics, section 3.2; bounds
     for pairs that censoring leaves open: ours.
