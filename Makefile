@@ -51,7 +51,7 @@ check: $(VENV)/.dev $(explorer) $(packages) ## lint, format, types, import contr
 	$(bin)/ruff format --check .
 	$(bin)/pyright
 	$(bin)/lint-imports
-	$(bin)/python -m pytest -n $(JOBS) --doctest-modules --ignore=src/flyroom/exports/wandb.py src
+	$(bin)/python -m pytest -n $(JOBS) --doctest-modules src
 	$(node) node_modules/prettier/bin/prettier.cjs --check build.js src test
 	$(node) node_modules/typescript/bin/tsc
 	$(node) --test

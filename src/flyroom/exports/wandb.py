@@ -5,7 +5,7 @@ from pathlib import Path
 import xarray as xr
 
 try:
-    import wandb  # pyright: ignore[reportMissingImports]
+    import wandb
 except ImportError as error:
     raise ImportError(
         "Offline runs of Weights & Biases need a package that is not installed: "
