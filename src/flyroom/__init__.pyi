@@ -34,6 +34,7 @@ from .sweeps import (
     Machine as Machine,
     RayCluster as RayCluster,
     map as map,
+    merge as merge,
     resume as resume,
     train as train,
 )

@@ -17,6 +17,7 @@ VERBS = {
     "train": "Train a recipe or a TOML file, over as many values and seeds as you like.",
     "map": "Train those runs of a grid that say where its phases meet, and draw the diagram.",
     "resume": "Go on with a store that was interrupted, or past its budget.",
+    "merge": "Put stores together that hold parts of one sweep, trained apart.",
     "watch": "See how a training stands that somebody else has started.",
     "show": "Print a recipe, a TOML file or the experiment of a store as TOML.",
     "recipes": "List the published set-ups that can be trained by name.",

@@ -15,5 +15,5 @@ from .kept import (
 )
 from .labels import paths as paths, rebuild as rebuild
 from .provenance import provenance as provenance
-from .reopen import reopen as reopen
+from .reopen import copy_runs as copy_runs, reopen as reopen
 from .schema import Curve as Curve, Schema as Schema

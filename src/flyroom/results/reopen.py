@@ -1,6 +1,7 @@
-"""A complete store, turned back into a journal so that its runs can go on."""
+"""A complete store, turned back into a journal so that its runs can go on, or go elsewhere."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,43 @@ from .store import BATCH, read_schema
 def reopen(path: Path, notes: Path) -> None:
     """Writes into `notes` the tables that a store was made from."""
     schema = read_schema(path)
-    root: Any = zarr.open_group(path, mode="r")
     with contextlib.closing(Folder(notes / "session-000-00")) as folder:
-        size = schema.count, len(schema.steps)
-        many = min(Tiles.of(curve, *size).shard[0] for curve in schema.curves)
-        for low in range(0, schema.count, many):
-            _records(folder, schema, root["runs"], low, min(low + many, schema.count))
-        for name, arrays in root.groups():
-            kind, _, number = name.partition("-")
-            if kind in ("weights", "state"):
-                _members(folder, f"program-{number}.{kind}", arrays)
-        _ends(folder, schema, root["runs"])
-        folder.checkpoint({"slots": []}, {})
+        copy_runs(path, folder, np.arange(schema.count), schema.program)
 
 
-def _records(folder: Folder, schema: Schema, group: Any, low: int, high: int) -> None:
+def copy_runs(path: Path, folder: Folder, numbers: np.ndarray, program: np.ndarray) -> None:
+    """Writes into an empty folder of a journal the tables that runs of a store were made from.
+
+    Args:
+        path: the store.
+        folder: the folder.
+        numbers: which run of the journal each run of the store is; -1 if it is none.
+        program: the program of every run of the journal.
+    """
+
+    def append(kind: str, rows: np.ndarray) -> None:
+        rows = rows[numbers[rows["run"]] >= 0]
+        rows["run"] = numbers[rows["run"]]
+        for number in np.unique(program[rows["run"]]):
+            table = folder.table(f"program-{number}.{kind}", rows.dtype)
+            table.append(rows[program[rows["run"]] == number])
+
+    schema = read_schema(path)
+    root: Any = zarr.open_group(path, mode="r")
+    size = schema.count, len(schema.steps)
+    many = min(Tiles.of(curve, *size).shard[0] for curve in schema.curves)
+    for low in range(0, schema.count, many):
+        append("records", _records(schema, root["runs"], low, min(low + many, schema.count)))
+    for name, arrays in root.groups():
+        kind, _, _ = name.partition("-")
+        if kind in ("weights", "state"):
+            for rows in _members(arrays):
+                append(kind, rows)
+    append("ends", _ends(schema, root["runs"]))
+    folder.checkpoint({"slots": []}, {})
+
+
+def _records(schema: Schema, group: Any, low: int, high: int) -> np.ndarray:
     dtype = array_dtype({c.name: np.empty(c.shape, c.dtype) for c in schema.curves})
     curves = {c.name: group[c.name][low:high] for c in schema.curves}
     # A run was recorded at the steps of its own schedule, where its curves are numbers; one that
@@ -43,34 +66,26 @@ def _records(folder: Folder, schema: Schema, group: Any, low: int, high: int) ->
     rows["run"], rows["step"] = run + low, schema.steps[step]
     for name, values in curves.items():
         rows[name] = values[run, step]
-    _append(folder, schema, "records", rows)
+    return rows
 
 
-def _ends(folder: Folder, schema: Schema, group: Any) -> None:
+def _ends(schema: Schema, group: Any) -> np.ndarray:
     rows = np.zeros(schema.count, end_dtype(0, schema.events))
     rows["run"] = np.arange(schema.count)
     rows["step"], rows["status"] = group["last_step"][:], group["status"][:]
     for i in range(schema.events):
         rows["fired"][:, i] = group[f"event_{i}_step"][:]
-    _append(folder, schema, "ends", rows[rows["status"] != Status.QUEUED])
+    return rows[rows["status"] != Status.QUEUED]
 
 
-def _append(folder: Folder, schema: Schema, kind: str, rows: np.ndarray) -> None:
-    """Adds rows to the tables of the programs that their runs are of."""
-    programs = schema.program[rows["run"]]
-    for program in np.unique(programs):
-        table = folder.table(f"program-{program}.{kind}", rows.dtype)
-        table.append(rows[programs == program])
-
-
-def _members(folder: Folder, name: str, group: Any) -> None:
+def _members(group: Any) -> Iterator[np.ndarray]:
+    """The weights or states of a group, some of them at a time."""
     arrays = {k: group[k] for k in group.array_keys() if k not in ("run", "step")}
     dtype = array_dtype({k: np.empty(a.shape[1:], a.dtype) for k, a in arrays.items()})
-    runs, steps, table = group["run"][:], group["step"][:], folder.table(name, dtype)
-    many = power_of_two(BATCH // dtype.itemsize)
+    runs, steps, many = group["run"][:], group["step"][:], power_of_two(BATCH // dtype.itemsize)
     for low in range(0, len(runs), many):
         rows = np.zeros(len(runs[low : low + many]), dtype)
         rows["run"], rows["step"] = runs[low : low + many], steps[low : low + many]
         for key, array in arrays.items():
             rows[key] = array[low : low + many]
-        table.append(rows)
+        yield rows

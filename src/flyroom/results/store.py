@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from zarr.codecs import ZstdCodec
 
 from ..training import Program
 from . import disk
-from .journal import tables
+from .journal import journal_path, tables
 from .labels import dims
 from .records import Records
 from .schema import STATUS_ATTRS, Curve, Schema, Tiles, power_of_two
@@ -103,6 +103,14 @@ def _coordinates(schema: Schema) -> xr.Dataset:
     for path, values in schema.axes.items():
         coords[path] = ("run", values)
     return xr.Dataset(coords=coords, attrs=schema.attrs)
+
+
+def write_all(path: Path, schema: Schema, programs: Sequence[tuple[str, Program]]) -> None:
+    """Writes everything that the journal of a store knows of its runs, all of which are over."""
+    notes = journal_path(path)
+    write_runs(path, schema, notes)
+    for kind in ("weights", "state"):
+        write_arrays(path, notes, kind, programs)
 
 
 def write_runs(path: Path, schema: Schema, journal: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where programs run: plans, workers, checkpoints, and the verbs `train` and `map`."""
+"""Where programs run: plans, workers, checkpoints, and the verbs `train`, `map` and `merge`."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from .designs import points as points, random as random, sobol as sobol
 from .local import Interrupted as Interrupted, resume as resume, train as train
 from .machine import AbstractMachine as AbstractMachine, Machine as Machine
 from .manifest import Manifest as Manifest
+from .merge import merge as merge
 from .plan import Plan as Plan, plan as plan
 from .pulse import Pulse as Pulse
 from .space import Over as Over, Space as Space

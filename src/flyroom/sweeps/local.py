@@ -273,11 +273,7 @@ def _watch(path: Path, workers: Sequence[Hand], job: Job, progress: Progress) ->
 
 def _complete(path: Path, todo: Plan, schema: Schema, progress: Progress) -> None:
     """Makes the store from the journal, once every run is over."""
-    notes = journal.journal_path(path)
-    store.write_runs(path, schema, notes)
-    programs = [(group.name, group.program) for group in todo.groups]
-    for kind in ("weights", "state"):
-        store.write_arrays(path, notes, kind, programs)
+    store.write_all(path, schema, [(group.name, group.program) for group in todo.groups])
     if (survey := Manifest.read(path).survey) is not None:  # as it has become
         store.set_attrs(path, survey=json.dumps(survey))
     if progress.failures:

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,10 @@ class Manifest:
         """
         base: Experiment = spec.from_dict(self.spec) if experiment is None else experiment
         asked = spec.to_dict(base)
-        different = list(_differences(_timeless(self.spec), _timeless(asked)))
+        different = [
+            f"{where} is {stored} in the store and {here} here"
+            for where, stored, here in differences(self.spec, asked)
+        ]
         if different:
             raise StoreError(
                 f"{path} is of another experiment: {'; '.join(different)}. "
@@ -179,12 +182,17 @@ def _timeless(written: Any) -> Any:
     return {k: v for k, v in written.items() if k != "steps"}
 
 
-def _differences(one: Any, other: Any, where: str = "") -> Any:
+def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Where two written experiments differ but for their budgets, and what each has there."""
+    return _differences(_timeless(one), _timeless(other), "")
+
+
+def _differences(one: Any, other: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in sorted({*one, *other}):
             yield from _differences(one.get(key), other.get(key), f"{where}.{key}".lstrip("."))
     elif one != other:
-        yield f"{where} is {one} in the store and {other} here"
+        yield where, one, other
 
 
 def _column(space: Space, path: str) -> np.ndarray:
