@@ -2,8 +2,7 @@
 
 import importlib.util
 import json
-import sys
-import types
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from flyroom.exports import tables
 from flyroom.training import Status
 
 STEPS = np.array([0, 8, 64])
+RUNS = ("--run", "0", "--run", "2:4", "--run", "2")
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_tables_of_the_shell(store, tmp_path, capsys):
     pd.testing.assert_frame_equal(
         table, fr.run_table(runs), check_dtype=False, check_exact=False, rtol=1e-6
     )
-    assert export(store, tmp_path / "curves.csv", "--curves", "--run", "0", "--run", "2:4") == 0
+    assert export(store, tmp_path / "curves.csv", "--curves", *RUNS) == 0
     curves = pd.read_csv(tmp_path / "curves.csv")
     assert sorted(set(curves.run)) == [0, 2, 3]
     expected = runs.test_loss.sel(run=[0, 2, 3]).values.ravel()
@@ -153,7 +153,12 @@ def test_parquet_without_its_package_says_what_to_do(store, tmp_path, capsys):
         (["x.xlsx"], "ends in `.xlsx`; allowed: .html, .csv, .parquet"),
         (["x.csv", "--run", "0:9"], "got run 4; allowed: 0 to 3"),
         (["x.csv", "--run", "a:b"], "got `a:b`; allowed: a number, or a range"),
-        (["runs.zarr", "--tensorboard"], "holds something already. Choose another folder"),
+        (["x.csv", "--run", "2:2"], "`2:2` names no run"),
+        (["x.html", "--curves"], "--curves is for a table"),
+        (["runs.zarr/zarr.json/x.csv"], "zarr.json: "),
+        (["runs.zarr/runs", "--run", "0"], "ends in ``; allowed: .html"),
+        (["runs.zarr", "--tensorboard"], "allowed: a folder that is new or empty"),
+        (["runs.zarr/zarr.json", "--tensorboard"], "allowed: a folder that is new or empty"),
     ],
 )
 def test_what_cannot_be_exported_is_said(words, said, store, tmp_path, capsys):
@@ -200,39 +205,49 @@ def test_what_a_run_has_not_is_no_hyperparameter(runs):
     assert Status.QUEUED.name.lower() == found[3].status
 
 
-class Tracker:
-    """Stands in for a run of Weights & Biases, whose package is too heavy to be installed here."""
+def test_wandb_reads_what_the_store_says(store, tmp_path, monkeypatch):
+    """Real files of the real package, which are read here as their format is defined."""
+    pytest.importorskip("wandb")
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "wandb-home"))
+    assert export(store, tmp_path / "tracked", "--wandb", "--run", "2:4") == 0
+    runs, files = fr.open(store), sorted((tmp_path / "tracked").rglob("*.wandb"))
+    assert len(files) == 2
+    told = {}
+    for records in map(of_wandb, files):
+        (run,) = [r.run for r in records if r.HasField("run")]
+        config = {item.key: json.loads(item.value_json) for item in run.config.update}
+        history = [
+            {item.key or item.nested_key[0]: json.loads(item.value_json) for item in r.history.item}
+            for r in records
+            if r.HasField("history")
+        ]
+        told[run.display_name] = (config, history)
+    assert sorted(told) == ["run-000002", "run-000003"]
+    for number in (2, 3):
+        config, history = told[f"run-{number:06d}"]
+        run = runs.sel(run=number)
+        assert config["seed"] == run.seed
+        assert config["optimizer.weight_decay"] == run["optimizer.weight_decay"]
+        assert [row["_step"] for row in history] == runs.step.values.tolist()
+        for name in ("train_loss", "test_accuracy", "weight_norm"):
+            values = np.array([row[name] for row in history], np.float32)
+            np.testing.assert_array_equal(values, run[name].values)
 
-    def __init__(self, **options: Any) -> None:
-        self.options, self.logged, self.summary = options, [], {}
 
-    def __enter__(self) -> "Tracker":
-        return self
+def of_wandb(path: Path) -> list[Any]:
+    """The records of an offline run: a log as LevelDB writes it, of protocol buffers."""
+    from wandb.proto.wandb_internal_pb2 import Record
 
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def log(self, values: dict[str, float], step: int) -> None:
-        self.logged.append((step, values))
-
-
-def test_wandb_is_told_what_the_store_says(runs, tmp_path, monkeypatch):
-    made: list[Tracker] = []
-
-    def init(**options: Any) -> Tracker:
-        made.append(Tracker(**options))
-        return made[-1]
-
-    stand_in = types.SimpleNamespace(init=init, Settings=lambda **given: given)
-    monkeypatch.setitem(sys.modules, "wandb", stand_in)
-    monkeypatch.delitem(sys.modules, "flyroom.exports.wandb", raising=False)
-    offline = importlib.import_module("flyroom.exports.wandb")
-    monkeypatch.delitem(sys.modules, "flyroom.exports.wandb")
-    assert offline.write_wandb(runs, tmp_path) == 4
-    assert {run.options["settings"]["mode"] for run in made} == {"offline"}
-    first = made[0]
-    assert first.options["name"] == "run-000003"
-    assert first.options["config"] == {"optimizer.weight_decay": 0.1, "model.name": "a"}
-    assert [step for step, _ in first.logged] == [0, 8, 64]
-    assert first.logged[-1][1] == {"test_accuracy": 1.0, "train_accuracy": 1.0}
-    assert [run.summary["status"] for run in made] == ["finished", "stopped", "diverged", "queued"]
+    data, at, block, records, part = path.read_bytes(), 7, 32768, [], b""
+    while at + 7 <= len(data):
+        if (left := block - at % block) < 7:  # too few for a head: filled with zeros
+            at += left
+            continue
+        length, kind = struct.unpack_from("<HB", data, at + 4)
+        part += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # all of a record, or its end
+            records.append(Record.FromString(part))
+            part = b""
+    return records

@@ -53,12 +53,17 @@ def export(
 
     with output.errors(json, explorer.PageError, ImportError):
         runs = copies.chosen(results.open(store), run)
+        if curves and (tensorboard or wandb or target.suffix == ".html"):
+            raise results.StoreError(
+                "--curves is for a table: a file that ends in .csv or .parquet."
+            )
         if tensorboard or wandb:
             told = copies.tracked(runs, target, tensorboard, wandb)
         elif target.suffix in (".csv", ".parquet"):
             told = copies.table(runs, target, curves)
         elif target.suffix == ".html":
-            explorer.write_page(runs, target, title=title, explained=explained)
+            with copies.whole(target) as part:
+                explorer.write_page(runs, part, title=title, explained=explained)
             told = {"page": str(target), "bytes": target.stat().st_size}
         else:
             raise results.StoreError(

@@ -31,6 +31,8 @@ def errors(as_json: bool, *also: type[Exception]) -> Iterator[None]:
         _fail(str(error), 130, as_json)
     except (SpecError, StoreError, JournalError, CheckpointError, *also) as error:
         _fail(str(error), 2, as_json)
+    except OSError as error:  # a disk that is full or read-only, a folder where a file is to be
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2, as_json)
 
 
 def _fail(text: str, code: int, as_json: bool) -> None:
