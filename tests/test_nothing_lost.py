@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import errno
+import itertools
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import zarr.storage._local as zarr_files
 
 import chaos
 import flyroom as fr
+from flyroom.cli import app
 from flyroom.results import disk, journal
 from flyroom.training import Status
 from helpers import BATCHED, MAPPED, assert_same_bits, bytes_of, modular, parity
@@ -159,25 +162,49 @@ def test_killed_while_extending(tmp_path):
         assert_same_bits(fr.open(store), fr.open(whole))
 
 
-def test_full_disk(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system")],
+)
+def test_a_disk_that_takes_no_more(code, text, tmp_path, monkeypatch):
     plain, written = disk.append, [0]
 
     def limited(file, data):
         written[0] += len(data)
         if written[0] > 40_000:
             plain(file, bytes(data)[:7])
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(code, text)
         plain(file, data)
 
     machine = dataclasses.replace(MAPPED, checkpoint_every=0.0)
     whole = fr.train(modular(), OVER, store=tmp_path / "whole.zarr", machine=machine)
     monkeypatch.setattr(disk, "append", limited)
-    with pytest.raises(
-        fr.Interrupted, match=r"No space left on device.*flyroom resume .*full\.zarr"
-    ):
+    with pytest.raises(fr.Interrupted, match=rf"{text}.*flyroom resume .*full\.zarr"):
         fr.train(modular(), OVER, store=tmp_path / "full.zarr", machine=machine)
     monkeypatch.undo()
     assert_same_bits(fr.resume(tmp_path / "full.zarr", machine=machine), whole)
+
+
+def test_a_clock_that_jumps(tmp_path, monkeypatch):
+    """Back by a day and forth by two, whenever it is asked; times of day are only told."""
+    real, asked = time.time, itertools.count()
+    fr.train(modular(), OVER, store=tmp_path / "whole.zarr", machine=MAPPED)
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400 * (-1, 1)[next(asked) % 2])
+    store = tmp_path / "jumped.zarr"
+    with_checkpoints = dataclasses.replace(MAPPED, checkpoint_every=0.0)
+    train_until(store, modular(), with_checkpoints, 60)
+    fr.resume(store, machine=with_checkpoints)
+    assert next(asked) > 0
+    monkeypatch.undo()
+    assert_same_bits(fr.open(store), fr.open(tmp_path / "whole.zarr"))
+
+
+def test_a_place_that_cannot_be_written_to_is_said_in_a_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "runs.zarr", "/proc/runs.zarr"):
+        with pytest.raises(SystemExit, match="2"):
+            app(["train", "pair-mod67", "--steps", "3", "--store", str(place), "--quiet"])
+        assert str(place).split("runs")[0].rstrip("/") in capsys.readouterr().err
 
 
 def test_an_interrupted_store_can_be_looked_at(tmp_path):

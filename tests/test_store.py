@@ -159,10 +159,13 @@ def test_runs_are_chosen_without_reading_curves(small, monkeypatch, tmp_path):
     assert "shares" not in read
 
 
+SHARD = ("runs", "test_loss", "c", "1", "0")  # of runs 16 to 31
+
+
 def test_a_damaged_chunk_names_its_runs_and_spares_the_rest(small, tmp_path):
     path = tmp_path / "runs.zarr"
     complete(path, 41)
-    shard = path / "runs" / "test_loss" / "c" / "1" / "0"  # of runs 16 to 31
+    shard = path.joinpath(*SHARD)
     data = bytearray(shard.read_bytes())
     data[3] ^= 0xFF  # within its first chunk
     shard.write_bytes(bytes(data))
@@ -178,6 +181,79 @@ def test_a_damaged_chunk_names_its_runs_and_spares_the_rest(small, tmp_path):
     with pytest.warns(UserWarning, match="runs 16 to 19"):
         some = fr.open(path).test_loss.isel(run=[30, 17, 2], step=0).values
     np.testing.assert_array_equal(some, whole[[30, 17, 2], 0])
+
+
+def damage(shard: Path, how: str, small: Path) -> None:
+    """A file is spoilt: cut short, gone, or replaced by one of a store with other chunks."""
+    data = shard.read_bytes()
+    if how == "gone":
+        shard.unlink()
+    elif how == "of another store":
+        complete(small, 9)
+        shard.write_bytes((small / "runs" / "test_loss" / "c" / "0" / "0").read_bytes())
+    elif how == "flipped in its index":
+        shard.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    else:
+        shard.write_bytes(data[: len(data) * int(how) // 100])
+
+
+DAMAGES = ["gone", "of another store", "flipped in its index", "0", "30", "99"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_spoilt_shard_costs_its_own_runs(how, small, tmp_path):
+    path = tmp_path / "runs.zarr"
+    complete(path, 41)
+    damage(path.joinpath(*SHARD), how, tmp_path / "small.zarr")
+    with pytest.warns(UserWarning, match=r"runs\.zarr: damaged.* runs 16 to 19, .*28 to 31"):
+        values = fr.open(path).test_loss.values
+    whole = expected(41)["test_loss"]
+    whole[16:32] = np.nan
+    np.testing.assert_array_equal(values, whole)
+    with pytest.raises(fr.StoreError, match=r"runs\.zarr/runs/test_loss"):
+        fr.results.reopen(path, tmp_path / "again")
+
+
+def test_damaged_weights_cost_their_own_runs(tmp_path):
+    path = tmp_path / "runs.zarr"
+    fr.train(modular(steps=3), {"seed": range(2), "model.width": [4, 5]}, store=path)
+    (path / "weights-1" / "embed" / "c" / "0" / "0" / "0").write_bytes(b"no")
+    with pytest.warns(UserWarning, match=r"the weights of runs 1 to 3 are damaged"):
+        assert {run for run, _, _ in fr.results.networks(path)} == {0, 2}
+    assert fr.network(path, 2) is not None
+    with pytest.raises(fr.StoreError, match=r"weights-1/embed: damaged"):
+        fr.network(path, 3)
+    with pytest.raises(fr.StoreError, match=r"weights-1/embed: damaged"):
+        fr.resume(path, steps=5)
+
+
+def test_a_store_of_another_layout_is_not_guessed_at(tmp_path):
+    path = tmp_path / "runs.zarr"
+    complete(path, 5)
+    zarr.open_group(path, path="runs", mode="r+").attrs["layout"] = 99
+    with pytest.raises(fr.StoreError, match="layout 99; this flyroom reads layout 1"):
+        fr.open(path)
+
+
+def test_rows_of_another_version_are_named(small, tmp_path):
+    path = tmp_path / "runs.zarr"
+    write_journal(journal.journal_path(path), 12)
+    old = array_dtype({"test_loss": np.zeros((), "f4")})
+    with contextlib.closing(
+        journal.Folder(journal.journal_path(path) / "session-001-00")
+    ) as folder:
+        rows = np.zeros(2, old)
+        rows["run"] = 12, 13
+        folder.table("program-0.records", old).append(rows)
+        folder.checkpoint({"slots": []}, {})
+    store.create(path, schema(14))
+    lacks = r"session-001-00/program-0\.records: what it has of runs 12 to 13 lacks shares"
+    with pytest.raises(fr.JournalError, match=lacks):
+        store.write_runs(path, schema(14), journal.journal_path(path))
+    with pytest.warns(UserWarning, match=lacks):
+        runs = fr.open(path)
+    np.testing.assert_array_equal(runs.test_loss.values[:12], expected(12)["test_loss"])
+    assert np.isnan(runs.test_loss.values[12:]).all()
 
 
 def test_damage_is_told_at_once_where_a_store_is_small(tmp_path):

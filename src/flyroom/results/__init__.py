@@ -2,7 +2,7 @@
 
 from . import disk as disk, journal as journal, store as store
 from .access import (
-    StoreError as StoreError,
+    check_layout as check_layout,
     experiment_of as experiment_of,
     open as open,
 )
@@ -16,4 +16,5 @@ from .kept import (
 from .labels import paths as paths, rebuild as rebuild
 from .provenance import provenance as provenance
 from .reopen import copy_runs as copy_runs, reopen as reopen
-from .schema import Curve as Curve, Schema as Schema
+from .schema import LAYOUT as LAYOUT, Curve as Curve, Schema as Schema
+from .store import StoreError as StoreError

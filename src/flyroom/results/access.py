@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,10 @@ from ..training import Experiment
 from . import journal
 from .later import in_journal, in_store
 from .records import Records
-from .store import read_schema
+from .schema import LAYOUT
+from .store import StoreError, read_schema
 
 LAZY = 2**26  # bytes: a larger store is not read through when it is opened
-
-
-class StoreError(RuntimeError):
-    """A store that is missing, damaged or another one than was meant."""
 
 
 def open(store: str | Path) -> xr.Dataset:
@@ -37,7 +35,7 @@ def open(store: str | Path) -> xr.Dataset:
         store: the folder that `train` was given.
 
     Raises:
-        StoreError: there is no such store.
+        StoreError: there is no such store, or one of another layout.
 
     Example:
         >>> import flyroom as fr
@@ -51,6 +49,7 @@ def open(store: str | Path) -> xr.Dataset:
         runs = xr.open_dataset(path, group="runs", engine="zarr", consolidated=False)
     except Exception as error:
         raise StoreError(f"{path}: its description cannot be read ({error}).") from error
+    check_layout(path, runs.attrs)
     if notes.exists():
         records = Records(read_schema(path), notes, live=True)
         data = records.ends() | {c.name: in_journal(records, c) for c in records.schema.curves}
@@ -62,6 +61,15 @@ def open(store: str | Path) -> xr.Dataset:
         runs.load()
     runs.attrs["store"] = str(path)
     return runs
+
+
+def check_layout(path: Path, written: Mapping[str, Any]) -> None:
+    """Raises `StoreError` if a store or a journal was written by a flyroom of another layout."""
+    if (layout := written.get("layout")) != LAYOUT:
+        raise StoreError(
+            f"{path}: got a store of layout {layout}; this flyroom reads layout {LAYOUT}. Read it "
+            "with the flyroom that made it, or train it again."
+        )
 
 
 def experiment_of(

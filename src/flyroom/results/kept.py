@@ -1,6 +1,7 @@
 """The networks that a store has kept."""
 
 import functools
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +13,9 @@ import zarr
 from ..models import AbstractNetwork
 from ..training import program_of
 from . import journal
-from .access import StoreError, experiment_of, open
+from .access import experiment_of, open
 from .labels import paths, rebuild
+from .store import StoreError, read
 
 BLOCK = 64  # rows that are read at once
 
@@ -68,7 +70,8 @@ def network(runs: xr.Dataset | str | Path, run: int, step: int | None = None) ->
 def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None) -> Iterator[Kept]:
     """The networks of all runs that were kept, in the order in which they lie in the store.
 
-    Much faster than to ask for one after the other: networks of one form are read in blocks.
+    Much faster than to ask for one after the other: networks of one form are read in blocks. Those
+    of a damaged block are left out, and named in a warning.
 
     Args:
         runs: an opened store, or the path of one; of the runs that are left in it.
@@ -93,8 +96,13 @@ def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None
             asked = step == last[run] if steps is None else step in steps
             if run in wanted and asked and key not in seen:
                 seen.add(key)
+                try:
+                    row = table.row(member)
+                except StoreError as error:
+                    warnings.warn(str(error), stacklevel=2)
+                    continue
                 template = _template(data, run) if template is None else template
-                yield Kept(run, step, _filled(template, table.row(member)))
+                yield Kept(run, step, _filled(template, row))
 
 
 def kept_steps(runs: xr.Dataset | str | Path) -> dict[int, list[int]]:
@@ -137,16 +145,21 @@ def _tables(path: Path) -> Iterator[_Table]:
     groups: Any = zarr.open_group(path, mode="r", zarr_format=3).groups()
     for name, group in groups:
         if name.startswith("weights-"):
-            yield _Table(group["run"][:], group["step"][:], _in_blocks(group))
+            runs, steps = (read(group[axis]) for axis in ("run", "step"))
+            yield _Table(runs, steps, _in_blocks(path, group, runs))
 
 
-def _in_blocks(group: Any) -> Callable[[int], dict[str, np.ndarray]]:
+def _in_blocks(path: Path, group: Any, runs: np.ndarray) -> Callable[[int], dict[str, np.ndarray]]:
     """Reads rows of a group; neighbours come from memory."""
     names = [name for name in group.array_keys() if name not in ("run", "step")]
 
     @functools.lru_cache(maxsize=1)
     def block(number: int) -> dict[str, np.ndarray]:
         rows = slice(number * BLOCK, (number + 1) * BLOCK)
-        return {name: group[name][rows] for name in names}
+        try:
+            return {name: read(group[name], rows) for name in names}
+        except StoreError as error:
+            lost = f"runs {runs[rows].min()} to {runs[rows].max()}"
+            raise StoreError(f"{path}: the weights of {lost} are damaged ({error}).") from error
 
     return lambda member: {k: v[member % BLOCK] for k, v in block(member // BLOCK).items()}

@@ -10,6 +10,7 @@ from xarray.core import indexing
 
 from .records import Records
 from .schema import Curve
+from .store import StoreError, read as read_whole
 
 Key = tuple[Any, ...]  # for each axis a number, a slice or an array of numbers
 
@@ -55,16 +56,11 @@ def in_store(where: str, array: Any) -> Any:
 
     def read(key: Key) -> np.ndarray:
         try:
-            return _read(array, key)
-        except Exception:
+            return read_whole(array, *key)
+        except StoreError:
             return _salvaged(where, array, key)
 
     return _lazily(array.shape, array.dtype, read)
-
-
-def _read(array: Any, key: Key) -> np.ndarray:
-    plain = all(isinstance(k, (int, np.integer, slice)) for k in key)
-    return np.asarray(array[key] if plain else array.oindex[key])
 
 
 def _salvaged(where: str, array: Any, key: Key) -> np.ndarray:
@@ -74,8 +70,8 @@ def _salvaged(where: str, array: Any, key: Key) -> np.ndarray:
     for chunk in np.unique(chunks):
         mine = np.atleast_1d(runs)[chunks == chunk]
         try:
-            parts.append(_read(array, (mine, *key[1:])))
-        except Exception:
+            parts.append(read_whole(array, mine, *key[1:]))
+        except StoreError:
             left = zip(array.shape[1:], key[1:], strict=True)
             rest = (n for size, k in left for n in np.shape(np.arange(size)[k]))
             parts.append(np.full((len(mine), *rest), array.fill_value, array.dtype))

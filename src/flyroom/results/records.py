@@ -1,5 +1,6 @@
 """The records of a journal, found by run and step without holding the others."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..training import Status
-from .journal import tables
+from .journal import JournalError, tables
 from .schema import Schema
 
 SEGMENT = 2**20  # bytes of rows that are looked through at once, which a core's cache holds
@@ -39,6 +40,8 @@ class Records:
         self._segments: list[_Segment] = []
         self._last = np.full(schema.count, -1)
         for _, table in tables(journal, "records", live):
+            if not self._fits(table, live):
+                continue
             for rows in _segments(table):
                 runs = rows["run"]
                 seen = np.zeros(schema.count, bool)
@@ -48,6 +51,20 @@ class Records:
         ranges = [(found.runs[0], found.runs[-1]) for found in self._segments]
         self._first, self._final = np.array(ranges, int).reshape(-1, 2).T
         self._over = list(tables(journal, "ends", live))
+
+    def _fits(self, table: np.ndarray, live: bool) -> bool:
+        """Whether a table has every curve; only one that another version wrote has not."""
+        lacking = {curve.name for curve in self.schema.curves} - {*(table.dtype.names or ())}
+        if lacking and len(table):
+            runs = f"runs {table['run'].min()} to {table['run'].max()}"
+            told = (
+                f"{getattr(table, 'filename', 'a table')}: what it has of {runs} lacks "
+                f"{', '.join(sorted(lacking))}: another version wrote it."
+            )
+            if not live:
+                raise JournalError(f"{told} Finish the store with that version.")
+            warnings.warn(f"{told} They are left out.", stacklevel=4)
+        return not lacking
 
     def ends(self) -> dict[str, np.ndarray]:
         """The status, the last step and the steps of the events of every run, by name."""

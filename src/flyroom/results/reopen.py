@@ -11,7 +11,7 @@ import zarr
 from ..training import Status
 from .journal import Folder
 from .schema import Schema, Tiles, array_dtype, end_dtype, power_of_two
-from .store import BATCH, read_schema
+from .store import BATCH, read, read_schema
 
 
 def reopen(path: Path, notes: Path) -> None:
@@ -29,6 +29,9 @@ def copy_runs(path: Path, folder: Folder, numbers: np.ndarray, program: np.ndarr
         folder: the folder.
         numbers: which run of the journal each run of the store is; -1 if it is none.
         program: the program of every run of the journal.
+
+    Raises:
+        StoreError: a part of the store is damaged.
     """
 
     def append(kind: str, rows: np.ndarray) -> None:
@@ -55,11 +58,13 @@ def copy_runs(path: Path, folder: Folder, numbers: np.ndarray, program: np.ndarr
 
 def _records(schema: Schema, group: Any, low: int, high: int) -> np.ndarray:
     dtype = array_dtype({c.name: np.empty(c.shape, c.dtype) for c in schema.curves})
-    curves = {c.name: group[c.name][low:high] for c in schema.curves}
+    curves = {c.name: read(group[c.name], slice(low, high)) for c in schema.curves}
     # A run was recorded at the steps of its own schedule, where its curves are numbers; one that
     # diverged has none at its last step.
     some = next(iter(curves.values())).reshape(high - low, len(schema.steps), -1)
-    at = np.isfinite(some).any(2) | (schema.steps == group["last_step"][low:high][:, None])
+    at = np.isfinite(some).any(2) | (
+        schema.steps == read(group["last_step"], slice(low, high))[:, None]
+    )
     at &= group["status"][low:high][:, None] != Status.QUEUED
     run, step = np.nonzero(at)
     rows = np.zeros(len(run), dtype)
@@ -72,9 +77,9 @@ def _records(schema: Schema, group: Any, low: int, high: int) -> np.ndarray:
 def _ends(schema: Schema, group: Any) -> np.ndarray:
     rows = np.zeros(schema.count, end_dtype(0, schema.events))
     rows["run"] = np.arange(schema.count)
-    rows["step"], rows["status"] = group["last_step"][:], group["status"][:]
+    rows["step"], rows["status"] = read(group["last_step"]), read(group["status"])
     for i in range(schema.events):
-        rows["fired"][:, i] = group[f"event_{i}_step"][:]
+        rows["fired"][:, i] = read(group[f"event_{i}_step"])
     return rows[rows["status"] != Status.QUEUED]
 
 
@@ -82,10 +87,14 @@ def _members(group: Any) -> Iterator[np.ndarray]:
     """The weights or states of a group, some of them at a time."""
     arrays = {k: group[k] for k in group.array_keys() if k not in ("run", "step")}
     dtype = array_dtype({k: np.empty(a.shape[1:], a.dtype) for k, a in arrays.items()})
-    runs, steps, many = group["run"][:], group["step"][:], power_of_two(BATCH // dtype.itemsize)
+    runs, steps, many = (
+        read(group["run"]),
+        read(group["step"]),
+        power_of_two(BATCH // dtype.itemsize),
+    )
     for low in range(0, len(runs), many):
         rows = np.zeros(len(runs[low : low + many]), dtype)
         rows["run"], rows["step"] = runs[low : low + many], steps[low : low + many]
         for key, array in arrays.items():
-            rows[key] = array[low : low + many]
+            rows[key] = read(array, slice(low, low + many))
         yield rows

@@ -10,6 +10,7 @@ import numpy as np
 from ..losses import AbstractLoss
 from ..training import OF_LOSS, Snapshot, Status
 
+LAYOUT = 1  # of stores and journals; one that is laid out in another way is not read
 BLOCK = 1024  # runs per shard of a scalar curve: the unit that is written at once
 CHUNK = 256  # runs and steps per chunk inside it: the unit that is read, or lost to damage
 _MOST = 2**28  # bytes of a shard; one of a curve with large axes has fewer runs

@@ -1,5 +1,6 @@
 """The Zarr store of a sweep, made from its journal."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +17,17 @@ from . import disk
 from .journal import journal_path, tables
 from .labels import dims
 from .records import Records
-from .schema import STATUS_ATTRS, Curve, Schema, Tiles, power_of_two
+from .schema import LAYOUT, STATUS_ATTRS, Curve, Schema, Tiles, power_of_two
 
 _MOST = 2**28  # bytes of shards that are in memory at once
 BATCH = 2**26  # bytes of weights, likewise
 _CHUNK = 2**20  # bytes of a chunk of them
+# Files of nothing but NaN are written too, so that one that is gone is noticed.
+_WHOLE: Any = {"write_empty_chunks": True}
+
+
+class StoreError(RuntimeError):
+    """A store that is missing, damaged or another one than was meant."""
 
 
 def create(path: Path, schema: Schema) -> None:
@@ -93,6 +100,29 @@ def read_schema(path: Path) -> Schema:
     )
 
 
+def read(array: Any, *key: Any) -> np.ndarray:
+    """Some values of an array of a complete store.
+
+    Args:
+        array: the Zarr array.
+        key: for each of its first axes a number, a slice or an array of numbers.
+
+    Raises:
+        StoreError: something of it is damaged, or gone, which Zarr would take for empty.
+    """
+    sizes = array.shards or array.chunks
+    cuts = itertools.zip_longest(array.shape, sizes, key, fillvalue=slice(None))
+    for at in itertools.product(*(np.unique(np.arange(n)[k] // size) for n, size, k in cuts)):
+        file = Path(array.store.root, array.path, array.metadata.encode_chunk_key(at))
+        if not file.exists() or not file.stat().st_size:
+            raise StoreError(f"{file}: it is gone, or empty.")
+    plain = all(isinstance(k, (int, np.integer, slice)) for k in key)
+    try:
+        return np.asarray(array[key] if plain else array.oindex[key])
+    except Exception as error:  # of any codec
+        raise StoreError(f"{Path(array.store.root, array.path)}: damaged ({error}).") from error
+
+
 def _coordinates(schema: Schema) -> xr.Dataset:
     about = {"long_name": "optimizer steps since the start", "units": "step"}
     coords: dict[str, Any] = {
@@ -102,7 +132,7 @@ def _coordinates(schema: Schema) -> xr.Dataset:
     }
     for path, values in schema.axes.items():
         coords[path] = ("run", values)
-    return xr.Dataset(coords=coords, attrs=schema.attrs)
+    return xr.Dataset(coords=coords, attrs={**schema.attrs, "layout": LAYOUT})
 
 
 def write_all(path: Path, schema: Schema, programs: Sequence[tuple[str, Program]]) -> None:
@@ -118,13 +148,13 @@ def write_runs(path: Path, schema: Schema, journal: Path) -> None:
     records = Records(schema, journal)
     group: Any = zarr.open_group(path, path="runs", mode="r+")
     for name, values in records.ends().items():
-        group[name][:] = values
+        group[name].with_config(_WHOLE)[:] = values
     steps = np.arange(len(schema.steps))
     for size, names in _together(schema):
         for low in range(0, schema.count, size):
             runs = np.arange(low, min(low + size, schema.count))
             for name, values in records.read(names, runs, steps).items():
-                group[name][low : low + size] = values
+                group[name].with_config(_WHOLE)[low : low + size] = values
 
 
 def _together(schema: Schema) -> Iterator[tuple[int, list[str]]]:
@@ -167,7 +197,7 @@ def _write_members(group: Any, parts: list[np.ndarray], program: Program | None)
             dtype=values.dtype,
             dimension_names=("member",),
         )
-        array[:] = values[order]
+        array.with_config(_WHOLE)[:] = values[order]
     dtype = parts[0].dtype
     batch = power_of_two(BATCH // dtype.itemsize)
     fields = [field for field in dtype.names or () if field not in ("run", "step")]
@@ -190,7 +220,7 @@ def _write_members(group: Any, parts: list[np.ndarray], program: Program | None)
             values = np.empty((len(at), *dtype[field].shape), dtype[field].base)
             for i in np.unique(part):
                 values[part == i] = parts[i][field][at[part == i] - starts[i]]
-            group[field][first : first + len(at)] = values
+            group[field].with_config(_WHOLE)[first : first + len(at)] = values
 
 
 def set_attrs(path: Path, **attrs: Any) -> None:

@@ -10,7 +10,7 @@ import zarr
 
 from ..results import Curve
 from ..results.schema import Tiles
-from ..results.store import read_schema
+from ..results.store import read, read_schema
 from ..training import Status
 
 Conflict = tuple[int, str, Any, Any]  # the run, what differs, and what it is in each
@@ -29,7 +29,7 @@ class Part:
         self.schema = read_schema(path)
         self.root: Any = zarr.open_group(path, mode="r")
         self.former = json.loads(self.root["runs"].attrs["budgets"])[:-1]
-        status = self.root["runs"]["status"][:]
+        status = read(self.root["runs"]["status"])
         self.rank = np.where(status == Status.FAILED, 1, np.where(status < Status.FINISHED, 2, 0))
 
     def own(self, runs: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def conflicts(one: Part, other: Part, runs: np.ndarray) -> Iterator[Conflict]:
         if array.metadata.dimension_names == ("run",) and (
             name in ("status", "last_step") or name.startswith("event_")
         ):
-            pair = (part.root["runs"][name][:][part.own(runs)] for part in (one, other))
+            pair = (read(part.root["runs"][name], part.own(runs)) for part in (one, other))
             for at, (here, there) in _different(*pair):
                 yield int(runs[at[0]]), name, here, there
     for curve in one.schema.curves:
@@ -68,7 +68,7 @@ def _of_curve(one: Part, other: Part, curve: Curve, runs: np.ndarray) -> Iterato
     steps, *at = np.intersect1d(one.schema.steps, other.schema.steps, return_indices=True)
     kept = ~np.isin(steps, [*one.former, *other.former])
     pair = [
-        part.root["runs"][curve.name].oindex[part.own(runs), where[kept]]
+        read(part.root["runs"][curve.name], part.own(runs), where[kept])
         for part, where in zip((one, other), at, strict=True)
     ]
     least = tuple(slice(0, n) for n in np.minimum(pair[0].shape, pair[1].shape))
@@ -90,7 +90,7 @@ def _of_members(one: Part, other: Part, kind: str, runs: np.ndarray) -> Iterator
             for low in range(0, len(run), 64):
                 some = slice(low, low + 64)
                 pair = (
-                    part.root[group][name].oindex[row[some]]
+                    read(part.root[group][name], row[some])
                     for part, group, row in ((one, here, rows[0]), (other, there, rows[1]))
                 )
                 for index, values in _different(*pair):
@@ -106,8 +106,8 @@ def _kept(part: Part, kind: str, runs: np.ndarray) -> dict[tuple[int, int], tupl
     for name in part.root.group_keys():
         if name.startswith(f"{kind}-"):
             group = part.root[name]
-            merged = part.numbers[group["run"][:]].tolist()
-            for row, key in enumerate(zip(merged, group["step"][:].tolist(), strict=True)):
+            merged = part.numbers[read(group["run"])].tolist()
+            for row, key in enumerate(zip(merged, read(group["step"]).tolist(), strict=True)):
                 if key[0] in wanted:
                     found[key] = (name, row)
     return found

@@ -13,7 +13,18 @@ import zarr
 
 from .. import spec
 from ..models import AbstractNetwork
-from ..results import Curve, Schema, StoreError, disk, journal, paths, rebuild, reopen
+from ..results import (
+    LAYOUT,
+    Curve,
+    Schema,
+    StoreError,
+    check_layout,
+    disk,
+    journal,
+    paths,
+    rebuild,
+    reopen,
+)
 from ..spec import SpecError
 from ..training import Experiment, outline
 from .plan import Plan, plan
@@ -69,8 +80,11 @@ class Manifest:
         try:
             if written.exists():
                 data = json.loads(written.read_text())
+                check_layout(written, data)
+                del data["layout"]
             elif (path / "runs").exists():
                 attrs = zarr.open_group(path, path="runs", mode="r").attrs
+                check_layout(path, attrs)
                 data = {f: json.loads(str(attrs[f])) for f in _FIELDS if f in attrs}
             else:
                 raise StoreError(f"{path}: there is no store there.")
@@ -83,7 +97,8 @@ class Manifest:
 
         A journal of a finished store begins with everything that the store holds.
         """
-        notes, text = journal.journal_path(path), json.dumps(dataclasses.asdict(self), indent=1)
+        notes = journal.journal_path(path)
+        text = json.dumps({"layout": LAYOUT, **dataclasses.asdict(self)}, indent=1)
         if notes.exists():
             disk.replace(notes / _FILE, text.encode())
             return
