@@ -17,6 +17,7 @@ import flyroom as fr
 from flyroom.cli import app
 from flyroom.exports import tables
 from flyroom.training import Status
+from helpers import assert_same_bits
 
 STEPS = np.array([0, 8, 64])
 RUNS = ("--run", "0", "--run", "2:4", "--run", "2")
@@ -251,3 +252,43 @@ def of_wandb(path: Path) -> list[Any]:
             records.append(Record.FromString(part))
             part = b""
     return records
+
+
+def test_a_store_at_an_address(store, tmp_path, capsys):
+    """In the memory of this process, which fsspec reaches as it does a bucket."""
+    pytest.importorskip("fsspec")
+    place = "memory://lab/decay.zarr"
+    assert export(store, place, "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told == {"address": place, "files": sum(f.is_file() for f in store.rglob("*"))}
+    here, there = fr.open(store), fr.open(place)
+    assert there.attrs["store"] == place
+    assert_same_bits(here, there)
+    assert export(place, tmp_path / "there.csv") == 0
+    assert len(pd.read_csv(tmp_path / "there.csv")) == 4
+    one, other = (fr.results.paths(fr.network(runs, 2)) for runs in (here, there))
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name])
+    assert export(store, place) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert export(store, "memory://other.zarr", "--run", "1") == 2
+    assert "leave out --run" in capsys.readouterr().err
+
+
+def test_what_needs_a_folder_says_so(store):
+    address = "memory://lab/runs.zarr"
+    with pytest.raises(
+        fr.StoreError, match=r"allowed: a folder.*flyroom export NAME.zarr memory://"
+    ):
+        fr.train(fr.experiment_of(fr.open(store)), store=address)
+    with pytest.raises(fr.StoreError, match="allowed: a folder"):
+        fr.resume(address)
+    with pytest.raises(fr.StoreError, match="cannot be read"):
+        fr.open("memory://lab/none.zarr")
+
+
+def test_a_part_of_a_store_is_not_published(store, capsys):
+    pytest.importorskip("fsspec")
+    (store.parent / "runs.journal").mkdir()
+    assert export(store, "memory://part.zarr") == 2
+    assert "no complete store" in capsys.readouterr().err

@@ -77,3 +77,12 @@ def tracked(runs: xr.Dataset, target: Path, tensorboard: bool, wandb: bool) -> d
     for write in writers:
         write(runs, target)
     return {"folder": str(target), "runs": runs.sizes["run"]}
+
+
+def published(runs: xr.Dataset, address: str, words: list[str] | None) -> dict[str, Any]:
+    """Copies all of a store to an address."""
+    from ..exports.remote import publish
+
+    if words:
+        raise StoreError(f"{address}: a store is copied as a whole; leave out --run.")
+    return {"address": address, "files": publish(Path(runs.attrs["store"]), address)}

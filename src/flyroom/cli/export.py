@@ -29,7 +29,8 @@ def export(
         A store, finished or not.
     target
         The file: NAME.html is a page in which the runs are looked at and taken apart, NAME.csv and
-        NAME.parquet are tables. For the two trackers a folder, new or empty.
+        NAME.parquet are tables. For the two trackers a folder, new or empty. An address, such as
+        s3://lab/NAME.zarr, is where the store is copied to.
     run
         Which run is in it, or which ones (0:10), several times for several; all if not given.
     title
@@ -57,7 +58,9 @@ def export(
             raise results.StoreError(
                 "--curves is for a table: a file that ends in .csv or .parquet."
             )
-        if tensorboard or wandb:
+        if isinstance(place := results.place(target), str):
+            told = copies.published(runs, place, run)
+        elif tensorboard or wandb:
             told = copies.tracked(runs, target, tensorboard, wandb)
         elif target.suffix in (".csv", ".parquet"):
             told = copies.table(runs, target, curves)
@@ -68,7 +71,7 @@ def export(
         else:
             raise results.StoreError(
                 f"{target}: got a file that ends in `{target.suffix}`; allowed: .html, .csv, "
-                ".parquet, and a folder with --tensorboard or --wandb."
+                ".parquet, a folder with --tensorboard or --wandb, and an address such as s3://…"
             )
         print(", ".join(f"{name} {value}" for name, value in told.items()))
         if json:

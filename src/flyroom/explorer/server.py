@@ -32,7 +32,7 @@ except ImportError as error:
     ) from error
 
 from ..figures import palette
-from ..results import StoreError
+from ..results import StoreError, folder
 from ..spec import SpecError
 from ..sweeps import Pulse
 from ._child import Training
@@ -305,7 +305,8 @@ def serve(
         >>> serve("runs/decay.zarr")  # doctest: +SKIP
     """
     program()
-    explorer = Explorer(Watched(Path(store), run=run, limit=LIMIT), Training(Path(store)), words)
+    where = folder(store)
+    explorer = Explorer(Watched(where, run=run, limit=LIMIT), Training(where), words)
     token = secrets.token_urlsafe(24)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -14,6 +14,7 @@ from .kept import (
     networks as networks,
 )
 from .labels import paths as paths, rebuild as rebuild
+from .place import folder as folder, place as place
 from .provenance import provenance as provenance
 from .reopen import copy_runs as copy_runs, reopen as reopen
 from .schema import LAYOUT as LAYOUT, Curve as Curve, Schema as Schema

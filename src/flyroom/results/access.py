@@ -14,6 +14,7 @@ from .. import spec
 from ..training import Experiment
 from . import journal
 from .later import in_journal, in_store
+from .place import place
 from .records import Records
 from .schema import LAYOUT
 from .store import StoreError, read_schema
@@ -32,7 +33,7 @@ def open(store: str | Path) -> xr.Dataset:
     `runs.isel(run=runs["optimizer.weight_decay"] > 0.1)`.
 
     Args:
-        store: the folder that `train` was given.
+        store: the folder that `train` was given, or an address that `flyroom export` was.
 
     Raises:
         StoreError: there is no such store, or one of another layout.
@@ -41,16 +42,16 @@ def open(store: str | Path) -> xr.Dataset:
         >>> import flyroom as fr
         >>> runs = fr.open("runs/decay.zarr")  # doctest: +SKIP
     """
-    path = Path(store)
-    notes = journal.journal_path(path)
-    if not (path / "runs" / "zarr.json").exists():
+    path = place(store)
+    if isinstance(path, Path) and not (path / "runs" / "zarr.json").exists():
         raise StoreError(f"{path}: there is no store there. `flyroom train --store` makes one.")
     try:
         runs = xr.open_dataset(path, group="runs", engine="zarr", consolidated=False)
     except Exception as error:
         raise StoreError(f"{path}: its description cannot be read ({error}).") from error
     check_layout(path, runs.attrs)
-    if notes.exists():
+    notes = journal.journal_path(path) if isinstance(path, Path) else None
+    if notes and notes.exists():
         records = Records(read_schema(path), notes, live=True)
         data = records.ends() | {c.name: in_journal(records, c) for c in records.schema.curves}
     else:
@@ -63,7 +64,7 @@ def open(store: str | Path) -> xr.Dataset:
     return runs
 
 
-def check_layout(path: Path, written: Mapping[str, Any]) -> None:
+def check_layout(path: Path | str, written: Mapping[str, Any]) -> None:
     """Raises `StoreError` if a store or a journal was written by a flyroom of another layout."""
     if (layout := written.get("layout")) != LAYOUT:
         raise StoreError(

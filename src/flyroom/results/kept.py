@@ -15,6 +15,7 @@ from ..training import program_of
 from . import journal
 from .access import experiment_of, open
 from .labels import paths, rebuild
+from .place import place
 from .store import StoreError, read
 
 BLOCK = 64  # rows that are read at once
@@ -48,7 +49,7 @@ def network(runs: xr.Dataset | str | Path, run: int, step: int | None = None) ->
         StoreError: no weights of this run were kept at that step; the message lists the steps.
     """
     data = runs if isinstance(runs, xr.Dataset) else open(runs)
-    path = Path(data.attrs["store"])
+    path = place(data.attrs["store"])
     template = _template(data, run)
     rows = {
         int(table.steps[m]): (table, int(m))
@@ -83,7 +84,7 @@ def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None
         ...     print(run, step, fr.measures.key_frequencies(network))
     """
     data = runs if isinstance(runs, xr.Dataset) else open(runs)
-    wanted, tables = set(data.run.values.tolist()), list(_tables(Path(data.attrs["store"])))
+    wanted, tables = set(data.run.values.tolist()), list(_tables(place(data.attrs["store"])))
     last: dict[int, int] = {}
     for table in tables:
         for run, step in zip(table.runs.tolist(), table.steps.tolist(), strict=True):
@@ -118,7 +119,7 @@ def kept_steps(runs: xr.Dataset | str | Path) -> dict[int, list[int]]:
     """
     data = runs if isinstance(runs, xr.Dataset) else open(runs)
     steps: dict[int, list[int]] = {run: [] for run in data.run.values.tolist()}
-    for table in _tables(Path(data.attrs["store"])):
+    for table in _tables(place(data.attrs["store"])):
         for run, step in zip(table.runs.tolist(), table.steps.tolist(), strict=True):
             if run in steps:
                 steps[run].append(step)
@@ -135,10 +136,10 @@ def _filled(template: AbstractNetwork, row: Any) -> AbstractNetwork:
     return rebuild(template, {name: np.asarray(row[name]) for name in paths(template)})
 
 
-def _tables(path: Path) -> Iterator[_Table]:
+def _tables(path: Path | str) -> Iterator[_Table]:
     """All weights, from the journal or from the store."""
-    notes = journal.journal_path(path)
-    if notes.exists():
+    notes = journal.journal_path(path) if isinstance(path, Path) else None
+    if notes and notes.exists():
         for _, rows in journal.tables(notes, "weights", live=True):
             yield _Table(rows["run"], rows["step"], rows.__getitem__)
         return
@@ -149,7 +150,9 @@ def _tables(path: Path) -> Iterator[_Table]:
             yield _Table(runs, steps, _in_blocks(path, group, runs))
 
 
-def _in_blocks(path: Path, group: Any, runs: np.ndarray) -> Callable[[int], dict[str, np.ndarray]]:
+def _in_blocks(
+    path: Path | str, group: Any, runs: np.ndarray
+) -> Callable[[int], dict[str, np.ndarray]]:
     """Reads rows of a group; neighbours come from memory."""
     names = [name for name in group.array_keys() if name not in ("run", "step")]
 

@@ -1,5 +1,6 @@
 """The Zarr store of a sweep, made from its journal."""
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import ZstdCodec
+from zarr.core.sync import sync
 
 from ..training import Program
 from . import disk
@@ -78,7 +80,7 @@ def create(path: Path, schema: Schema) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def read_schema(path: Path) -> Schema:
+def read_schema(path: Path | str) -> Schema:
     """The schema of a store, as far as its arrays tell it."""
     group: Any = zarr.open_group(path, path="runs", mode="r")
     curves = []
@@ -113,14 +115,17 @@ def read(array: Any, *key: Any) -> np.ndarray:
     sizes = array.shards or array.chunks
     cuts = itertools.zip_longest(array.shape, sizes, key, fillvalue=slice(None))
     for at in itertools.product(*(np.unique(np.arange(n)[k] // size) for n, size, k in cuts)):
-        file = Path(array.store.root, array.path, array.metadata.encode_chunk_key(at))
-        if not file.exists() or not file.stat().st_size:
-            raise StoreError(f"{file}: it is gone, or empty.")
+        file = f"{array.path}/{array.metadata.encode_chunk_key(at)}"
+        with contextlib.suppress(FileNotFoundError):
+            if sync(array.store.getsize(file)):
+                continue
+        raise StoreError(f"{array.store}/{file}: it is gone, or empty.".removeprefix("file://"))
     plain = all(isinstance(k, (int, np.integer, slice)) for k in key)
     try:
         return np.asarray(array[key] if plain else array.oindex[key])
     except Exception as error:  # of any codec
-        raise StoreError(f"{Path(array.store.root, array.path)}: damaged ({error}).") from error
+        name = f"{array.store}/{array.path}".removeprefix("file://")
+        raise StoreError(f"{name}: damaged ({error}).") from error
 
 
 def _coordinates(schema: Schema) -> xr.Dataset:

@@ -86,7 +86,11 @@ def map(
     todo = plan(experiment, space.over)
     axes = tuple(path for path in space.axes if path != "seed")
     survey = Survey(axes, rule, most, batch or max(32, -(-most // 16)), tolerance, seed)
-    path = Path(tempfile.mkdtemp(prefix="flyroom-")) / "map.zarr" if store is None else Path(store)
+    path = (
+        Path(tempfile.mkdtemp(prefix="flyroom-")) / "map.zarr"
+        if store is None
+        else results.folder(store)
+    )
     manifest = Manifest.of(space, provenance())
     if path.exists() or journal.journal_path(path).exists():
         manifest = _found(path, manifest, experiment)

@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
     """What a sweep will cost.
 
     Attributes:
-        seconds: on the clock, once its programs are compiled.
+        seconds: on the clock, with those that compiling and measuring took.
         flops: floating-point operations of all its steps, as the compiler counts them.
         bytes: of its store, before compression.
     """
@@ -59,6 +59,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
         left: how many runs of each program are not over.
     """
     known: list[Cost] = []
+    began, unseen = time.perf_counter(), 0  # programs that are still to be compiled
     runs, seconds, flops = sum(left), 0.0, 0.0
     records = len(todo.ages) * steps / max(1, todo.steps) * todo.space.count
     for group, waiting in sorted(zip(todo.groups, left, strict=True), key=lambda g: -g[1]):
@@ -66,12 +67,16 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
             break
         if len(known) < _MEASURED:
             known.append(_measured(todo, group, crew).times(1 / _weights(group)))
+        else:
+            unseen += 1
         mean = Cost(*np.mean(known, axis=0).tolist()).times(_weights(group) * waiting / runs)
         seconds += steps * mean.step + records * mean.record
         flops += steps * mean.flops
     alike = math.ceil(runs / crew.size) / max(1, runs)  # the last ones may leave some idle
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
-    return Estimate(seconds * alike, flops, curves + kept_bytes(todo))
+    spent = time.perf_counter() - began
+    seconds = seconds * alike + spent * (1 + unseen / max(1, len(known)))
+    return Estimate(seconds, flops, curves + kept_bytes(todo))
 
 
 def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:

@@ -72,7 +72,11 @@ def train(
         >>> dict(runs.test_loss.sizes)
         {'run': 2, 'step': 11}
     """
-    path = Path(tempfile.mkdtemp(prefix="flyroom-")) / "runs.zarr" if store is None else Path(store)
+    path = (
+        Path(tempfile.mkdtemp(prefix="flyroom-")) / "runs.zarr"
+        if store is None
+        else results.folder(store)
+    )
     todo = plan(experiment, over)
     for text in todo.never:
         warnings.warn(text, stacklevel=2)
@@ -105,7 +109,7 @@ def resume(
         StoreError: there is no such store, or it is of another experiment.
         Interrupted: it was stopped again.
     """
-    path = Path(store)
+    path = results.folder(store)
     manifest = Manifest.read(path)
     space = manifest.space(path, experiment)
     if steps is None and not journal.journal_path(path).exists():
