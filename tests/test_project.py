@@ -27,6 +27,7 @@ OPTIONAL = {
     "explorer/widget.py": "explorer",
     "sweeps/cluster.py": "ray",
     "exports/parquet.py": "tables",
+    "exports/remote.py": "remote",
     "exports/tensorboard.py": "trackers",
     "exports/wandb.py": "trackers",
 }
@@ -223,7 +224,8 @@ def test_imports_are_declared():
 def test_importing_flyroom_imports_no_extra():
     base = {distribution(line) for line in CONFIG["project"]["dependencies"]}
     extra = {distribution(line) for lines in extras().values() for line in lines}
-    extra -= base | {"flyroom", "pyarrow"}  # which pandas loads by itself where it is
+    # Pandas and zarr load these by themselves where they are.
+    extra -= base | {"flyroom", "pyarrow", "fsspec"}
     modules = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for path in SOURCES
@@ -257,6 +259,7 @@ def test_an_extra_that_is_not_installed_is_named(module: str, user: str, extra: 
     ("module", "name", "extra"),
     [
         ("pyarrow", "parquet", "tables"),
+        ("fsspec", "remote", "remote"),
         ("tensorboardX", "tensorboard", "trackers"),
         ("wandb", "wandb", "trackers"),
     ],

@@ -29,9 +29,9 @@ LONG = [
 ]
 
 
-def told(store: Path, capsys: pytest.CaptureFixture[str]) -> dict:
+def told(store: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict:
     with pytest.raises(SystemExit) as end:
-        app(["watch", str(store), "--json"])
+        app(["watch", str(store), "--json", *words])
     assert end.value.code == 0
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
@@ -74,12 +74,32 @@ def test_a_complete_store_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not now["training"]
     assert now["statuses"] == {"finished": 3}
     reached = fr.measures.generalization_step(runs).notnull().sum()
-    assert now["generalised"] == int(reached)
+    assert now["so_far"]["generalised"] == int(reached)
     with pytest.raises(SystemExit):
         app(["watch", str(store)])
     shown = capsys.readouterr().out
     assert "a.zarr: 3 of 3 runs are over (3 finished)" in shown
     assert "It is complete." in shown
+
+
+def test_phases_are_counted_by_a_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    store = tmp_path / "a.zarr"
+    decays = {"optimizer.weight_decay": [0.0, 1.0, 100.0]}
+    faster = modular(steps=200, **{"optimizer.learning_rate": 0.01})
+    runs = fr.train(faster, decays, store=store, machine=MAPPED)
+    phase = fr.measures.phase_liu(runs, budget=200.0, threshold=0.7)
+    names = phase.flag_meanings.split()
+    expected = {names[code + 1]: int((phase == code).sum()) for code in set(phase.values.tolist())}
+    assert len(expected) > 1
+    assert (
+        told(store, capsys, "--rule", "liu", "--threshold", "threshold=0.7")["so_far"] == expected
+    )
+    with pytest.raises(SystemExit, match="2"):
+        app(["watch", str(store), "--rule", "doshi"])
+    assert "corrected_accuracy" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        app(["watch", str(store), "--rule", "liu", "--threshold", "gaps=5"])
+    assert "allowed: a number for budget or threshold or gap" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"line": 1}', "null", "x" * 2**17])

@@ -3,7 +3,7 @@
 import numpy as np
 
 import flyroom as fr
-from flyroom.studies import Study, Sweep, curves, mean, median, share
+from flyroom.studies import Finding, Study, Sweep, curves, mean, median, share
 
 EPOCH = 10  # steps: 300 examples in batches of 32
 BLOG = "Fuangkawinsombut and Somsirivattana 2023"
@@ -26,6 +26,11 @@ experiment = fr.spec.replace(
         "events": (fr.Event(memorised, {"optimizer.weight_decay": 0.01}),),
     },
 )
+# Over a decade and a half. The weakest takes twice the epochs of the source.
+long = fr.spec.replace(
+    experiment, {"steps": 1500 * EPOCH, "stop": (fr.Reaches("test_accuracy", 1.0),)}
+)
+WIDE = [0.003, 0.0055, 0.01, 0.018, 0.032, 0.056, 0.1]
 # With full batches nothing shakes a network near its threshold. A decay of 0.1 lets it generalise.
 shrinking = fr.spec.replace(
     recipe,
@@ -49,6 +54,7 @@ def sweeps(seeds: int, full: int) -> dict[str, Sweep]:
     """The decays of Figure 5 with minibatches, and those around the threshold without."""
     return {
         "raised": Sweep(experiment, {DECAY: list(NORMS), "seed": range(seeds)}),
+        "law": Sweep(long, {DECAY: WIDE, "seed": range(max(32, seeds))}),
         "threshold": Sweep(shrinking, {LATE: STRONG, "seed": range(full)}),
     }
 
@@ -129,6 +135,26 @@ def slope(data):
     products = [median(row).value * decay for row, decay in zip(delays, decays, strict=True)]
     words = ", ".join(f"{p:.2f}" for p in products)
     return median(slopes, note=f"median delay times decay: {words} epochs; weakest decay first")
+
+
+@study.claim(
+    "B5x-law",
+    "exponent of the delay after memorising in the decay, over a decade and a half: the likeliest "
+    "power law of all runs, those that did not generalise censored",
+    "−1: the delay is inversely proportional to the decay",
+    OURS,
+    band=(-1.1, -0.9),
+    needs=32 * len(WIDE),
+)
+def law(data):
+    delays = fr.measures.grokking_delay(data["law"], 1.0) / EPOCH
+    reached = delays.isel(run=delays.notnull().values)
+    if np.unique(reached[DECAY]).size < 3:
+        return Finding(np.nan, None, delays.size, note="too few runs generalised for a law")
+    found = fr.measures.scaling_law(delays, DECAY)
+    exponent = found.parameters["exponent"]
+    runs = found.reached + found.censored
+    return Finding(exponent.value, (exponent.low, exponent.high), runs, note=f"{found}; epochs")
 
 
 def final(data, decay: float):

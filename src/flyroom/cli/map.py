@@ -1,10 +1,8 @@
-import functools
-import re
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from . import phases
 from .options import Count, Words
 
 LISTED = 10  # cells whose phase is in doubt
@@ -15,7 +13,7 @@ def map(
     /,
     *,
     over: Words = None,
-    rule: Literal["pair", "liu", "doshi", "nanda"] = "pair",
+    rule: phases.Name = "pair",
     threshold: Words = None,
     seeds: str = "0:9",
     budget: float | int = 0.35,
@@ -94,7 +92,7 @@ def map(
         diagram = sweeps.map(
             experiment,
             axes,
-            rule=_rule(rule, threshold or [], experiment.steps),
+            rule=phases.rule(rule, threshold or [], experiment.steps),
             seeds=values.values(experiment, "seed", seeds),
             budget=budget,
             tolerance=tolerance,
@@ -113,35 +111,13 @@ def map(
             print(dumps(told))
 
 
-def _rule(name: str, words: list[str], steps: int) -> Callable[[Any], Any]:
-    """A rule of that name. Where it has a budget, that is the experiment's unless it is given."""
-    import inspect
-
-    from .. import measures
-    from ..spec import SpecError
-    from ..sweeps.values import assignments
-
-    function = getattr(measures, f"phase_{name}")
-    known = [path for path in inspect.signature(function).parameters if path != "runs"]
-    given = {"budget": float(steps)} if "budget" in known else {}
-    for path, text in assignments(words, "--threshold").items():
-        number = re.fullmatch(r"[0-9.]+(e-?[0-9]+)?", text)
-        if path not in known or number is None:
-            raise SpecError(
-                f"--threshold: got `{path}={text}`; allowed: a number for {' or '.join(known)}, "
-                f"which the rule `{name}` has."
-            )
-        given[path] = float(text)
-    return functools.partial(function, **given)
-
-
 def _told(diagram: Any) -> dict[str, Any]:
     """A diagram by name, and the cells of which it is least sure."""
     import numpy as np
 
     axes = list(diagram.runs.dims)
     named = diagram.probability.argmax("phase")
-    phases = diagram.phase.values.tolist()
+    names = diagram.phase.values.tolist()
     doubt = diagram.doubt.values
     listed = np.argsort(-doubt, axis=None, kind="stable")[:LISTED]
     uncertain = []
@@ -155,13 +131,13 @@ def _told(diagram: Any) -> dict[str, Any]:
                 "at": {axis: cell[axis].item() for axis in axes},
                 "phase": first.phase.item(),
                 **numbers,
-                "counts": dict(zip(phases, counts, strict=True)),
+                "counts": dict(zip(names, counts, strict=True)),
             }
         )
     return {
         "trained": int(diagram.runs.sum()),
-        "cells": {phase: int((named == k).sum()) for k, phase in enumerate(phases)},
-        "counts": {p: int(n) for p, n in zip(phases, diagram["count"].sum(axes), strict=True)},
+        "cells": {phase: int((named == k).sum()) for k, phase in enumerate(names)},
+        "counts": {p: int(n) for p, n in zip(names, diagram["count"].sum(axes), strict=True)},
         "misnamed": round(diagram.attrs["misnamed"], 4),
         "uncertain": uncertain,
     }
@@ -174,9 +150,9 @@ def _show(told: dict[str, Any]) -> None:
 
     from .. import figures
 
-    phases = Table("phase", "cells", "runs", box=None)
+    named = Table("phase", "cells", "runs", box=None)
     for phase, cells in told["cells"].items():
-        phases.add_row(phase.replace("_", " "), str(cells), str(told["counts"][phase]))
+        named.add_row(phase.replace("_", " "), str(cells), str(told["counts"][phase]))
     axes = [figures.leaf_name(path) for path in told["uncertain"][0]["at"]]
     unsure = Table(
         *axes,
@@ -201,7 +177,7 @@ def _show(told: dict[str, Any]) -> None:
         f"{told['misnamed']:.1%} of {sum(told['cells'].values())} cells may be misnamed",
         highlight=False,
     )
-    console.print(phases)
+    console.print(named)
     console.print("where it is least certain, with 95 % intervals:", highlight=False)
     console.print(unsure)
     console.print(f"picture {told['picture']}, store {told['store']}", highlight=False)

@@ -1,6 +1,8 @@
 """How a store stands: what `flyroom watch` shows."""
 
+import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +16,13 @@ from ..measures import generalization_step, memorization_step
 from ..results import journal_path, open as open_store
 from ..sweeps import Pulse
 from ..sweeps.progress import duration
-from . import output
+from . import output, phases
 
 PAUSE = 1.0  # seconds between two looks
 SHARE = 8  # reading a store takes no more than this part of the time
 QUIET = 30.0  # seconds after which a training that says nothing is taken to have ended
+
+Rule = Callable[[int], Callable[[xr.Dataset], xr.DataArray]]
 
 
 class Standing(NamedTuple):
@@ -28,7 +32,8 @@ class Standing(NamedTuple):
         store: which.
         pulse: what its training says of itself; `None` if there is none under way.
         statuses: how many runs are in each status.
-        outcomes: how many of the runs so far have memorised, and generalised.
+        outcomes: how many of the runs so far have memorised, and generalised; or the phases that
+            a rule names, and how many of the runs are in each.
         next: when the store itself is to be read again.
     """
 
@@ -46,7 +51,8 @@ class Standing(NamedTuple):
     def told(self) -> dict[str, Any]:
         """For programs."""
         told: dict[str, Any] = {"store": str(self.store), "training": not self.over}
-        told |= {"runs": sum(self.statuses.values()), "statuses": self.statuses, **self.outcomes}
+        told |= {"runs": sum(self.statuses.values()), "statuses": self.statuses}
+        told |= {"so_far": self.outcomes}
         if (pulse := self.pulse) is not None:
             told |= {"model_steps_per_second": round(pulse.rate, 1), "model_steps_left": pulse.left}
             told |= {
@@ -73,13 +79,18 @@ class Standing(NamedTuple):
         else:
             lines.append(_pace(pulse))
         said = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items())
-        lines.append(f"so far: {said}" if said else "no accuracies are recorded")
+        lines.append(f"so far: {said.replace('_', ' ')}" if said else "so far: nothing to tell")
         bar = ProgressBar(total=max(1, runs), completed=runs - going, width=60)
         return Group(bar, *(Text(line) for line in lines))
 
 
-def of(store: Path, before: Standing | None = None) -> Standing:
+def of(store: Path, before: Standing | None = None, rule: Rule | None = None) -> Standing:
     """Looks at a store; its curves are read now and then only.
+
+    Args:
+        store: which.
+        before: how it stood the last time.
+        rule: from the runs and the budget to the phase of each; if `None`, what they have learnt.
 
     Raises:
         StoreError: there is none.
@@ -91,7 +102,8 @@ def of(store: Path, before: Standing | None = None) -> Standing:
     began = time.monotonic()
     runs = open_store(store)
     statuses = output.statuses(runs) if pulse is None else pulse.statuses
-    outcomes = _outcomes(runs)
+    steps = json.loads(runs.attrs["budgets"])[-1]
+    outcomes = phases.counts(runs, rule(steps)) if rule else _outcomes(runs)
     rest = SHARE * (time.monotonic() - began)
     return Standing(store, pulse, statuses, outcomes, time.monotonic() + rest)
 

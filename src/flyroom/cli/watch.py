@@ -1,16 +1,32 @@
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .. import environment
+from . import phases
+from .options import Words
 
 
-def watch(store: Path, /, *, json: bool = False) -> None:
+def watch(
+    store: Path,
+    /,
+    *,
+    rule: phases.Name | None = None,
+    threshold: Words = None,
+    json: bool = False,
+) -> None:
     """See how a training stands that somebody else has started.
 
     Parameters
     ----------
     store
         The store that is trained into.
+    rule
+        Count the runs by phase: by losses (pair), by accuracies and their delay (liu), of wrong
+        labels (doshi), or the stage that they have come to (nanda).
+    threshold
+        One number of the rule: name=value, as of `flyroom map`. May be given several times.
     json
         Say it once, as one line of JSON on standard output.
     """
@@ -22,8 +38,12 @@ def watch(store: Path, /, *, json: bool = False) -> None:
 
     from . import output, standing
 
+    def named(steps: int) -> Callable[[Any], Any]:
+        return phases.rule(rule or "pair", threshold or [], steps)
+
     with output.errors(json):
-        now = standing.of(store)
+        by = named if rule else None
+        now = standing.of(store, None, by)
         if json:
             return print(dumps(now.told()))
         console = Console()
@@ -33,7 +53,7 @@ def watch(store: Path, /, *, json: bool = False) -> None:
             with Live(now.render(), console=console, refresh_per_second=2) as live:
                 while not now.over:
                     time.sleep(standing.PAUSE)
-                    now = standing.of(store, now)
+                    now = standing.of(store, now, by)
                     live.update(now.render())
         except KeyboardInterrupt:
             pass  # who looks on goes, and the training does not notice

@@ -197,7 +197,7 @@ class Remote:
 
 
 class Cluster(AbstractCrew):
-    """A process on the cluster for each core and each GPU."""
+    """A process on the cluster for each core and each GPU, which stays from round to round."""
 
     def __init__(self, cpus: int, gpus: int, slots: int | None, runs: int) -> None:
         self.size, self.gpus = cpus + gpus, gpus
@@ -205,33 +205,81 @@ class Cluster(AbstractCrew):
         self.words = " and ".join(f"{n} {kind}" for n, kind in kinds if n) + " workers of Ray"
         self.mapping: MappingKind = "vmap" if gpus else "map"
         self.slots = slots or slots_of(self.mapping, runs, self.size)
+        self.processes: list[Any] = [None] * self.size  # hired when they are needed
+        self.resting: set[int] = set()  # places at which there is nothing left to do
+        self.lock = threading.Lock()
+        self.about: Any = None
 
     def hire(self, job: Job, notes: Path) -> Sequence[Hand]:
+        if self.about is None:  # sent once: programs that are sent again would be compiled again
+            # Which runs a group has is left out, for that differs between rounds.
+            groups = tuple(dataclasses.replace(g, runs=g.runs[:0]) for g in job.groups)
+            about: About = (job.space, groups, job.begin, job.keep, job.checkpoint_every)
+            self.about = ray.put(about)
+        self.resting.clear()
         folders = journal.session(notes, self.size)
-        return [
-            Correspondent(job, folder, int(i < self.gpus), self.slots)
-            for i, folder in enumerate(folders)
-        ]
+        return [Correspondent(job, folder, self, i) for i, folder in enumerate(folders)]
+
+    def process(self, place: int) -> Any:
+        """The process at a place, hired if there is none; what one lacks, others lack as well."""
+        if self.processes[place] is None:
+            gpus = int(place < self.gpus)
+            kind: Any = ray.remote(Remote).options(
+                num_cpus=1 - gpus,
+                num_gpus=gpus,
+                max_concurrency=2,  # it trains, and can be told to stop
+                scheduling_strategy="SPREAD",
+                runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
+            )
+            self.processes[place] = self._begun(place, kind.remote(self.about))
+        return self.processes[place]
+
+    def _begun(self, place: int, hired: Any) -> Any:
+        """The process once it has begun, or that of a place at rest if there is no room for it."""
+        answer = hired.process.remote()
+        while True:
+            try:
+                ray.get(answer, timeout=1)
+                return hired
+            except ray.exceptions.GetTimeoutError:
+                if (spare := self._spare(place)) is not None:
+                    ray.kill(hired)
+                    return spare
+            except ray.exceptions.ActorDiedError as error:
+                raise ConnectionError(f"a worker of the cluster cannot begin: {error}") from error
+
+    def _spare(self, place: int) -> Any:
+        """The process of a place at rest, which has none then."""
+        with self.lock:
+            for other in self.resting:
+                alike = (other < self.gpus) == (place < self.gpus)
+                if alike and self.processes[other] is not None:
+                    spare, self.processes[other] = self.processes[other], None
+                    return spare
+        return None
+
+    def rest(self, place: int) -> None:
+        """There is nothing left to do at a place, for now."""
+        with self.lock:
+            self.resting.add(place)
+
+    def lose(self, place: int) -> None:
+        """Ends the process at a place, if there is one; the next is another."""
+        if self.processes[place] is not None:
+            ray.kill(self.processes[place])
+            self.processes[place] = None
+
+    def dismiss(self) -> None:
+        for place in range(self.size):
+            self.lose(place)
 
 
 class Correspondent(threading.Thread):
     """Sends units of work to one process of the cluster, and writes down what comes back."""
 
-    def __init__(self, job: Job, folder: journal.Folder, gpus: int, size: int) -> None:
+    def __init__(self, job: Job, folder: journal.Folder, crew: Cluster, place: int) -> None:
         super().__init__(name=f"flyroom-{folder.path.name}", daemon=True)
-        self.job, self.folder, self.size = job, folder, size
-        self.kind: Any = ray.remote(Remote).options(
-            num_cpus=1 - gpus,
-            num_gpus=gpus,
-            max_concurrency=2,  # it trains, and can be told to stop
-            scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
-        )
-        # Which runs a group has is left out; programs are sent once, so as to be compiled once.
-        groups = tuple(dataclasses.replace(g, runs=g.runs[:0]) for g in job.groups)
-        about: About = (job.space, groups, job.begin, job.keep, job.checkpoint_every)
-        self.about = ray.put(about)
-        self.remote: Any = None
+        self.job, self.folder, self.crew, self.place = job, folder, crew, place
         self.restored = dict(job.restored)
         self.left: set[int] = set()
         self.error: BaseException | None = None
@@ -241,13 +289,13 @@ class Correspondent(threading.Thread):
         """Works through the groups until nothing is left."""
         try:
             for group, waiting in enumerate(self.job.queues):
-                while not self.job.stop.is_set() and (runs := waiting.take(self.size)):
+                while not self.job.stop.is_set() and (runs := waiting.take(self.crew.slots)):
                     self._unit(group, runs)
         except BaseException as error:  # handed to whoever waits for this thread
             self.error = error
             self.job.stop.set()
         finally:
-            self._dismiss()
+            self.crew.rest(self.place)
             self.folder.close()
             self.done.set()
 
@@ -269,27 +317,18 @@ class Correspondent(threading.Thread):
         some = [run for run in runs if run in self.left]
         if not some:
             return ""
-        self.remote = self.remote or self._hired()
+        remote, slots = self.crew.process(self.place), self.crew.slots
         restored = {run: self.restored[run] for run in some if run in self.restored}
         try:
             told = False
-            for parcel in self.remote.train.remote(group, some, restored, self.size):
+            for parcel in remote.train.remote(group, some, restored, slots):
                 self._write(ray.get(parcel))
                 if self.job.stop.is_set() and not told:
-                    told = bool(self.remote.halt.remote())
+                    told = bool(remote.halt.remote())
         except ray.exceptions.RayError as error:
-            self._dismiss()
+            self.crew.lose(self.place)
             return f"{type(error).__name__}: {error}"
         return ""
-
-    def _hired(self) -> Any:
-        """Another process, which has to be able to begin: what it lacks, others lack as well."""
-        remote = self.kind.remote(self.about)
-        try:
-            ray.get(remote.process.remote())
-        except ray.exceptions.ActorDiedError as error:
-            raise ConnectionError(f"a worker of the cluster cannot begin: {error}") from error
-        return remote
 
     def _write(self, parcel: Parcel) -> None:
         """Makes a parcel count, and tells of it."""
@@ -300,7 +339,7 @@ class Correspondent(threading.Thread):
         self.job.observer.advanced(parcel.steps)
         for name, rows in parcel.rows.items():
             if name.endswith(".records"):
-                for row in rows[-self.size :]:
+                for row in rows[-self.crew.slots :]:
                     values = {field: row[field] for field in (rows.dtype.names or ())[2:]}
                     self.job.observer.recorded(int(row["run"]), int(row["step"]), values)
         for end in parcel.ends:
@@ -320,8 +359,3 @@ class Correspondent(threading.Thread):
         point = self.job.space.point(run)
         message = f"the process was lost {ATTEMPTS} times, at {point}: {told}"
         self.job.observer.ended(run, Status.FAILED, step, message)
-
-    def _dismiss(self) -> None:
-        if self.remote is not None:
-            ray.kill(self.remote)
-            self.remote = None

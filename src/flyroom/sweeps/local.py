@@ -192,24 +192,27 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None
         left = [-(-n * (most - len(over)) // max(1, sum(idle))) for n in idle]
         text = announced(todo, crew, progress.left, left)
         console.print(text, soft_wrap=True, highlight=False)
-    for wanted in _rounds(path, count, survey, console):
-        waiting = [
-            [r for r in group.runs.tolist() if r in wanted and r not in progress.ends]
-            for group in todo.groups
-        ]
-        job = Job(
-            space=todo.space,
-            experiment_of=experiment_of,
-            groups=todo.groups,
-            queues=tuple(Queue(_under_way_first(r, restored), crew.size) for r in waiting),
-            restored=restored,
-            begin=manifest.begin(path, todo),
-            keep=kept_bytes(todo) * most / count <= machine.keep_bytes,
-            checkpoint_every=machine.checkpoint_every,
-            observer=progress,
-            stop=threading.Event(),
-        )
-        _watch(path, crew.hire(job, notes), job, progress)
+    try:
+        for wanted in _rounds(path, count, survey, console):
+            waiting = [
+                [r for r in group.runs.tolist() if r in wanted and r not in progress.ends]
+                for group in todo.groups
+            ]
+            job = Job(
+                space=todo.space,
+                experiment_of=experiment_of,
+                groups=todo.groups,
+                queues=tuple(Queue(_under_way_first(r, restored), crew.size) for r in waiting),
+                restored=restored,
+                begin=manifest.begin(path, todo),
+                keep=kept_bytes(todo) * most / count <= machine.keep_bytes,
+                checkpoint_every=machine.checkpoint_every,
+                observer=progress,
+                stop=threading.Event(),
+            )
+            _watch(path, crew.hire(job, notes), job, progress)
+    finally:
+        crew.dismiss()
     _complete(path, todo, schema, progress)
     return progress.failures
 

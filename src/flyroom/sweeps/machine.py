@@ -45,6 +45,10 @@ class AbstractCrew(abc.ABC):
     def hire(self, job: Job, notes: Path) -> Sequence[Hand]:
         """Everybody, each with a folder of the journal and ready to start."""
 
+    @abc.abstractmethod
+    def dismiss(self) -> None:
+        """The sweep is over, or has stopped."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AbstractMachine(abc.ABC):
@@ -118,6 +122,9 @@ class Crew(AbstractCrew):
             Worker(job, folder, device, self.mapping, self.slots)
             for folder, device in zip(folders, self.team, strict=True)
         ]
+
+    def dismiss(self) -> None:
+        pass  # a thread ends by itself
 
 
 def mapping_of(platform: str) -> MappingKind:
