@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -97,9 +98,10 @@ def hired(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     pids: list[int] = []
     found = Crew.process
 
-    def process(self: Crew, place: int):
-        remote = found(self, place)
-        if (pid := ray.get(remote.process.remote())) not in pids:
+    def process(self: Crew, place: int, stop: threading.Event):
+        remote = found(self, place, stop)
+        pid: Any = ray.get(remote.process.remote())
+        if pid not in pids:
             pids.append(pid)
         return remote
 

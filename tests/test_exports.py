@@ -1,5 +1,6 @@
 """Copies of runs for other people's tools say what the store says."""
 
+import importlib
 import importlib.util
 import json
 import struct
@@ -238,8 +239,7 @@ def test_wandb_reads_what_the_store_says(store, tmp_path, monkeypatch):
 
 def of_wandb(path: Path) -> list[Any]:
     """The records of an offline run: a log as LevelDB writes it, of protocol buffers."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
+    messages: Any = importlib.import_module("wandb.proto.wandb_internal_pb2")
     data, at, block, records, part = path.read_bytes(), 7, 32768, [], b""
     while at + 7 <= len(data):
         if (left := block - at % block) < 7:  # too few for a head: filled with zeros
@@ -249,7 +249,7 @@ def of_wandb(path: Path) -> list[Any]:
         part += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (1, 4):  # all of a record, or its end
-            records.append(Record.FromString(part))
+            records.append(messages.Record.FromString(part))
             part = b""
     return records
 

@@ -1,7 +1,6 @@
+import functools
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .. import environment
 from . import phases
@@ -38,11 +37,8 @@ def watch(
 
     from . import output, standing
 
-    def named(steps: int) -> Callable[[Any], Any]:
-        return phases.rule(rule or "pair", threshold or [], steps)
-
     with output.errors(json):
-        by = named if rule else None
+        by = functools.partial(phases.rule, rule, threshold or []) if rule else None
         now = standing.of(store, None, by)
         if json:
             return print(dumps(now.told()))

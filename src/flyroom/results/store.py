@@ -113,7 +113,7 @@ def read(array: Any, *key: Any) -> np.ndarray:
         StoreError: something of it is damaged, or gone, which Zarr would take for empty.
     """
     sizes = array.shards or array.chunks
-    cuts = itertools.zip_longest(array.shape, sizes, key, fillvalue=slice(None))
+    cuts: Any = itertools.zip_longest(array.shape, sizes, key, fillvalue=slice(None))
     for at in itertools.product(*(np.unique(np.arange(n)[k] // size) for n, size, k in cuts)):
         file = f"{array.path}/{array.metadata.encode_chunk_key(at)}"
         with contextlib.suppress(FileNotFoundError):

@@ -220,8 +220,11 @@ class Cluster(AbstractCrew):
         folders = journal.session(notes, self.size)
         return [Correspondent(job, folder, self, i) for i, folder in enumerate(folders)]
 
-    def process(self, place: int) -> Any:
-        """The process at a place, hired if there is none; what one lacks, others lack as well."""
+    def process(self, place: int, stop: threading.Event) -> Any:
+        """The process at a place, hired if there is none; `None` if it is to stop before it begins.
+
+        What one lacks, others lack as well, so one that cannot begin is an error.
+        """
         if self.processes[place] is None:
             gpus = int(place < self.gpus)
             kind: Any = ray.remote(Remote).options(
@@ -231,10 +234,10 @@ class Cluster(AbstractCrew):
                 scheduling_strategy="SPREAD",
                 runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
             )
-            self.processes[place] = self._begun(place, kind.remote(self.about))
+            self.processes[place] = self._begun(place, kind.remote(self.about), stop)
         return self.processes[place]
 
-    def _begun(self, place: int, hired: Any) -> Any:
+    def _begun(self, place: int, hired: Any, stop: threading.Event) -> Any:
         """The process once it has begun, or that of a place at rest if there is no room for it."""
         answer = hired.process.remote()
         while True:
@@ -242,7 +245,7 @@ class Cluster(AbstractCrew):
                 ray.get(answer, timeout=1)
                 return hired
             except ray.exceptions.GetTimeoutError:
-                if (spare := self._spare(place)) is not None:
+                if (spare := self._spare(place)) is not None or stop.is_set():
                     ray.kill(hired)
                     return spare
             except ray.exceptions.ActorDiedError as error:
@@ -317,7 +320,9 @@ class Correspondent(threading.Thread):
         some = [run for run in runs if run in self.left]
         if not some:
             return ""
-        remote, slots = self.crew.process(self.place), self.crew.slots
+        remote, slots = self.crew.process(self.place, self.job.stop), self.crew.slots
+        if remote is None:
+            return ""
         restored = {run: self.restored[run] for run in some if run in self.restored}
         try:
             told = False
