@@ -31,7 +31,15 @@ def rule(name: Name, words: list[str], steps: int) -> Callable[[Any], Any]:
 
 def counts(runs: Any, rule: Callable[[Any], Any]) -> dict[str, int]:
     """How many runs are in each phase, those of which it cannot be said yet left out."""
-    phase = rule(runs)
+    from ..spec import SpecError
+
+    try:
+        phase = rule(runs)
+    except KeyError as error:
+        what = str(error.args[0]).partition(". ")[0]
+        raise SpecError(
+            f"--rule: {what}, which the rule needs: record it, or choose another."
+        ) from error
     names = zip(phase.flag_values.tolist(), phase.flag_meanings.split(), strict=True)
     found = {name: int((phase.values == code).sum()) for code, name in names if code >= 0}
     return {name: count for name, count in found.items() if count}
