@@ -111,7 +111,8 @@ class AbstractSubject(abc.ABC):
         """What the first layer of neurons hears in every question; `None` without neurons."""
         if self.network is None or self.inputs is None:
             return None
-        seen = self.network.activations(jnp.asarray(self.inputs[0]))
+        # Names alone: to compute one example costs a compilation for each of its operations.
+        seen = jax.eval_shape(self.network.activations, jnp.asarray(self.inputs[0]))
         name = next((one for one in seen if one.startswith("preactivation")), None)
         if name is None:
             return None
@@ -147,8 +148,10 @@ def _patched(network: Any, rows: Any, name: str) -> Any:
 def by_rows(run: Callable[..., Any], rows: Any, network: Any, *names: str) -> np.ndarray:
     """What a network makes of many rows, so many at a time that memory does."""
     count = len(jax.tree.leaves(rows)[0])
-    parts = [
-        np.asarray(run(network, jax.tree.map(lambda x, i=i: x[i : i + ROWS], rows), *names))
-        for i in range(0, count, ROWS)
-    ]
+    parts = []
+    for done in range(0, count, ROWS):
+        # The last part begins earlier, so as to be as long as the others: it is compiled once.
+        first = max(0, min(done, count - ROWS))
+        part = jax.tree.map(lambda x, i=first: x[i : i + ROWS], rows)
+        parts.append(np.asarray(run(network, part, *names))[done - first :])
     return np.concatenate(parts)
