@@ -269,6 +269,10 @@ def test_a_store_at_an_address(store, tmp_path, capsys):
     one, other = (fr.results.paths(fr.network(runs, 2)) for runs in (here, there))
     for name, values in one.items():
         np.testing.assert_array_equal(values, other[name])
+    with pytest.raises(SystemExit, match="0"):
+        app(["explain", place, "--run", "2", "--json"])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["layout"] == "store, run 2"
+    assert_same_bits(here, fr.open(f"file://{store}"))
     assert export(store, place) == 2
     assert "is there already" in capsys.readouterr().err
     assert export(store, "memory://other.zarr", "--run", "1") == 2

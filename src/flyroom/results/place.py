@@ -18,9 +18,14 @@ def place(store: str | Path) -> Path | str:
         >>> from pathlib import Path
         >>> place(Path("s3://lab/decay.zarr"))
         's3://lab/decay.zarr'
+        >>> place("file:///data/decay.zarr")
+        PosixPath('/data/decay.zarr')
     """
-    found = _ADDRESS.match(str(store))
-    return f"{found['scheme']}://{str(store)[found.end() :]}" if found else Path(store)
+    text = str(store)
+    if text.startswith("file:/"):
+        return Path("/" + text.removeprefix("file:").lstrip("/"))
+    found = _ADDRESS.match(text)
+    return f"{found['scheme']}://{text[found.end() :]}" if found else Path(store)
 
 
 def folder(store: str | Path) -> Path:
