@@ -1,8 +1,7 @@
-"""A Ray cluster on this machine against the local executor: throughput, and what a unit costs.
+"""The throughput of a Ray cluster on this machine against that of the local executor.
 
-Both train the same sweep in turn, as long as is asked, and have to come to the same bits. What a
-unit of work costs is read off two sweeps of runs of one step, one with more units than the other,
-so that starting, planning and completing the store cancel. One JSON line comes out.
+Both train the same sweep in turn, as long as is asked, and have to come to the same bits. Starting
+processes is part of the time. One JSON line comes out.
 """
 
 import argparse
@@ -17,7 +16,7 @@ import numpy as np
 
 import flyroom as fr
 
-STEPS, FEW, MANY = 2_000, 40, 160
+STEPS = 2_000
 
 
 def timed(folder: Path, seeds: int, steps: int, machine: Any) -> tuple[float, Any]:
@@ -27,12 +26,6 @@ def timed(folder: Path, seeds: int, steps: int, machine: Any) -> tuple[float, An
     began = time.perf_counter()
     runs = fr.train(experiment, {"seed": range(seeds)}, store=store, machine=machine)
     return time.perf_counter() - began, runs
-
-
-def of_a_unit(folder: Path, machine: Any, workers: int) -> float:
-    """Seconds of a worker that one more unit costs."""
-    few, many = (timed(folder, units, 1, machine)[0] for units in (FEW, MANY))
-    return (many - few) * workers / (MANY - FEW)
 
 
 def main() -> None:
@@ -57,11 +50,6 @@ def main() -> None:
                 seconds, found[label] = timed(folder, seeds, STEPS, machine)
                 taken[label].append(seconds)
             np.testing.assert_array_equal(found["here"].test_loss, found["ray"].test_loss)
-        one = {"progress": False, "slots": 1}
-        units = {
-            "here": of_a_unit(folder, fr.Machine(devices=given.workers, **one), given.workers),
-            "ray": of_a_unit(folder, fr.RayCluster(cpus=given.workers, **one), given.workers),
-        }
         seconds = {label: statistics.median(values) for label, values in taken.items()}
         print(
             json.dumps(
@@ -71,9 +59,6 @@ def main() -> None:
                     "workers": given.workers,
                     "seconds": {label: round(value, 1) for label, value in seconds.items()},
                     "throughput_of_ray": round(seconds["here"] / seconds["ray"], 3),
-                    "ms_of_a_unit": {
-                        label: round(1e3 * value, 1) for label, value in units.items()
-                    },
                     "test_loss": float(found["ray"].test_loss.isel(step=-1).mean()),
                 }
             )

@@ -143,7 +143,6 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytes
     store = tmp_path / "a.zarr"
     runs = fr.train(experiment, over, store=store, machine=MACHINE)
     assert len(killed) == 1
-    assert {*pids} > {*killed}  # a new one goes on, or the other one if it is free by then
     assert (runs.status == Status.FINISHED).all()
     assert_same_bits(runs, alone(experiment, over, tmp_path))
 
