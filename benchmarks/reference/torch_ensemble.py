@@ -9,7 +9,8 @@ over it. The network and its data are one cell of the sweep over parities of Pea
 Machine Learning Models Memorize or Generalize?", PAIR Explorables:
 
 - inputs are 30 random bits and a constant 1, the label is the exclusive or of the first three;
-  1,200 examples to train on, 5,000 to test, drawn anew for every network;
+  1,200 examples to train on (or as many as are asked for), 5,000 to test, drawn anew for every
+  network;
 - one hidden layer of ReLU, one output, no biases; Haiku's default initialisation (normal of
   deviation 1 / sqrt(inputs), cut at two of it);
 - logistic loss, full batch, AdamW with learning rate 3e-3, betas 0.99 and 0.98, and the five weight
@@ -33,7 +34,7 @@ from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 BITS, RELEVANT = 30, 3
-TRAIN_SIZE, TEST_SIZE = 1200, 5000
+TEST_SIZE = 5000
 LEARNING_RATE, BETAS, EPSILON = 3e-3, (0.99, 0.98), 1e-8
 WEIGHT_DECAYS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -70,12 +71,12 @@ class Mlp(nn.Module):
         return self.out(nn.functional.relu(self.into(x))).squeeze(-1)
 
 
-def make_data(networks: int) -> tuple[Split, Split]:
+def make_data(networks: int, examples: int) -> tuple[Split, Split]:
     """Training and test part for every network. Equal rows are left in; there are next to none."""
-    bits = torch.randint(0, 2, (networks, TRAIN_SIZE + TEST_SIZE, BITS))
+    bits = torch.randint(0, 2, (networks, examples + TEST_SIZE, BITS))
     labels = (bits[..., :RELEVANT].sum(dim=-1) % 2).float()
     inputs = nn.functional.pad(bits, (0, 1), value=1).float()
-    train, test = slice(None, TRAIN_SIZE), slice(TRAIN_SIZE, None)
+    train, test = slice(None, examples), slice(examples, None)
     # Copies: parts of the whole would be strided.
     return (
         Split(inputs[:, train].contiguous(), labels[:, train].contiguous()),
@@ -127,6 +128,7 @@ def run(
     *,
     networks: int = 64,
     width: int = 64,
+    examples: int = 1200,
     seed: int = 0,
     compiled: bool = False,
     warmup: int = 5,
@@ -137,6 +139,7 @@ def run(
         steps: Number of timed updates of all networks.
         networks: How many.
         width: Of the hidden layer.
+        examples: To train on, for each network.
         seed: Of data and weights.
         compiled: Whether `torch.compile` is used. It works during the first update.
         warmup: Updates before the clock starts.
@@ -147,7 +150,7 @@ def run(
     """
     torch.set_num_threads(2)
     torch.manual_seed(seed)
-    train, test = make_data(networks)
+    train, test = make_data(networks, examples)
     made, _ = stack_module_state([Mlp(width) for _ in range(networks)])
     parameters = {name: value.detach() for name, value in made.items()}
     zeros = {name: torch.zeros_like(value) for name, value in parameters.items()}
@@ -181,6 +184,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--networks", type=int, default=64)
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--examples", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", dest="compiled")
     options = vars(parser.parse_args())

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.stats
-import sklearn.metrics
 
 import flyroom as fr
 from flyroom.studies import Finding, Study, Sweep, curves
@@ -48,11 +47,6 @@ study = Study(
 )
 
 
-def groks(runs) -> np.ndarray:
-    """Whether a run generalises within the budget."""
-    return fr.measures.generalization_step(runs, 0.99).notnull().values
-
-
 def looked_at(runs):
     """The runs that had not generalised yet when they were looked at, and had not diverged."""
     when = fr.measures.generalization_step(runs, 0.99)
@@ -80,37 +74,25 @@ def signs(runs) -> dict[str, np.ndarray]:
 FREE = ("training loss", "test loss", "weight norm")
 
 
-def auroc(truth: np.ndarray, sign: np.ndarray) -> float:
-    """Area under the curve of hits over false alarms, of a large sign; a half is chance."""
-    if truth.all() or not truth.any():
-        return np.nan
-    return float(sklearn.metrics.roc_auc_score(truth, sign))
-
-
-def either(truth: np.ndarray, sign: np.ndarray) -> float:
-    """The same whichever end of the sign is the good one: what it is worth with hindsight."""
-    area = auroc(truth, sign)
+def either(times, sign) -> float:
+    """The area whichever end of the sign is the good one: what it is worth with hindsight."""
+    area = fr.measures.auroc(times, sign)
     return max(area, 1 - area)
 
 
-def false_alarms(truth: np.ndarray, sign: np.ndarray) -> float:
-    """The share of runs that do not grok and are announced, where 90 % of those that do are."""
-    if sklearn.metrics.roc_auc_score(truth, sign) < 0.5:
-        sign = -sign
-    alarms, hits, _ = sklearn.metrics.roc_curve(truth, sign)
-    return float(alarms[np.argmax(hits >= CAUGHT)])
+def alarms(times, sign) -> float:
+    """False alarms, with the same hindsight."""
+    good_end = -1 if fr.measures.auroc(times, sign) < 0.5 else 1
+    return fr.measures.false_alarms(times, good_end * sign, caught=CAUGHT)
 
 
-def between(truth: np.ndarray, statistic, *values: np.ndarray) -> tuple[float, float] | None:
-    """Interval of a statistic of truth and signs, over runs drawn again."""
-    if truth.all() or not truth.any():
+def between(times, statistic, known) -> tuple[float, float] | None:
+    """Interval of a statistic of times and signs, over runs drawn again."""
+    if times.isnull().all() or times.notnull().all():
         return None
-    random, found = np.random.default_rng(0), []
-    for _ in range(1000):
-        rows = random.integers(0, len(truth), len(truth))
-        found.append(statistic(truth[rows], *(value[rows] for value in values)))
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return float(low), float(high)
+    seen = times.to_dataset(name="times").assign({k: ("run", v) for k, v in known.items()})
+    found = fr.measures.bootstrap(lambda drawn: statistic(drawn.times, drawn), seen, over="run")
+    return found.low, found.high
 
 
 @study.claim(
@@ -124,22 +106,25 @@ def between(truth: np.ndarray, statistic, *values: np.ndarray) -> tuple[float, f
 )
 def energy(data):
     runs = looked_at(data["grid"])
-    truth, known = groks(runs), signs(runs)
-    value = auroc(truth, known["spectral energy"])
+    times, known = fr.measures.generalization_step(runs, 0.99), signs(runs)
     told = "; ".join(
-        f"{name} {either(truth, sign):.2f}, false alarms {false_alarms(truth, sign):.0%}"
+        f"{name} {either(times, sign):.2f}, false alarms {alarms(times, sign):.0%}"
         for name, sign in known.items()
-        if not np.isnan(value)
     )
-    later = f"{int(truth.sum())} of {truth.size} runs generalise later"
+    later = f"{int(times.notnull().sum())} of {times.size} runs generalise later"
     note = f"{later}; with hindsight {told} (at 90 % caught)"
-    interval = between(truth, auroc, known["spectral energy"])
-    return Finding(value, interval, truth.size, note=note)
+    value = spectral(times, known)
+    return Finding(value, between(times, spectral, known), times.size, note=note)
 
 
-def better(truth: np.ndarray, sign: np.ndarray, *free: np.ndarray) -> float:
-    """By how much a large sign is better than the best of those that are free, with hindsight."""
-    return auroc(truth, sign) - max(either(truth, one) for one in free)
+def spectral(times, known) -> float:
+    """What the spectral energy is worth, a large one being good as the source says."""
+    return fr.measures.auroc(times, known["spectral energy"])
+
+
+def better(times, known) -> float:
+    """By how much that is better than the best of the free signs, with hindsight."""
+    return spectral(times, known) - max(either(times, known[name]) for name in FREE)
 
 
 @study.claim(
@@ -153,9 +138,8 @@ def better(truth: np.ndarray, sign: np.ndarray, *free: np.ndarray) -> float:
 )
 def beats(data):
     runs = looked_at(data["grid"])
-    truth, known = groks(runs), signs(runs)
-    values = (known["spectral energy"], *(known[name] for name in FREE))
-    return Finding(better(truth, *values), between(truth, better, *values), truth.size)
+    times, known = fr.measures.generalization_step(runs, 0.99), signs(runs)
+    return Finding(better(times, known), between(times, better, known), times.size)
 
 
 @study.claim(

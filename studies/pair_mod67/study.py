@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.stats
-import sklearn.metrics
 
 import flyroom as fr
 from flyroom.studies import Finding, Study, Sweep, curves, mean, median, share
@@ -172,17 +171,18 @@ def early(data):
 )
 def whether(data):
     runs, times = data["seeds"], generalised(data["seeds"])
-    truth, now = times.notnull().values, runs.sel(step=2500)
-    if truth.all():
-        return Finding(np.nan, None, truth.size, note="every seed generalised")
-    told = []
-    for name in SIGNS:  # the sooner, the smaller
-        area = sklearn.metrics.roc_auc_score(truth, -now[name].values)
-        alarms, hits, _ = sklearn.metrics.roc_curve(truth, -now[name].values)
-        told.append(f"{name} {area:.2f}, false alarms {alarms[np.argmax(hits >= 0.9)]:.0%}")
-    area = float(sklearn.metrics.roc_auc_score(truth, -now.train_loss.values))
-    note = f"{int(truth.sum())} of {truth.size}; {'; '.join(told)} (at 90 % caught)"
-    return Finding(area, None, truth.size, note=note)
+    now = runs.sel(step=2500)
+    signs = {name: -now[name].values for name in SIGNS}  # the smaller, the sooner
+    table = fr.measures.prediction_table(times, signs)
+    told = "; ".join(
+        f"{name} {row.auroc:.2f}, false alarms {row.false_alarms:.0%}, concordance "
+        f"{row.concordance:.2f}"
+        for name, row in table.iterrows()
+    )
+    area = table.loc["train_loss"]
+    note = f"{int(times.notnull().sum())} of {times.size}; {told} (at 90 % caught)"
+    ends = (float(area.low), float(area.high)) if area.notnull().all() else None
+    return Finding(float(area.auroc), ends, times.size, note=note)
 
 
 @study.picture(

@@ -61,6 +61,12 @@ from .phases import (
     phase_nanda as phase_nanda,
     phase_pair as phase_pair,
 )
+from .prediction import (
+    auroc as auroc,
+    concordance as concordance,
+    false_alarms as false_alarms,
+    prediction_table as prediction_table,
+)
 from .scaling import ScalingLaw as ScalingLaw, scaling_law as scaling_law
 from .sparsity import (
     agreement as agreement,

@@ -15,7 +15,7 @@ from .machine import AbstractCrew, plural
 from .plan import Group, Plan
 from .progress import duration
 
-_MEASURED = 4  # groups; the others are taken to cost as much per weight
+_MEASURED = 4  # programs
 _LEAST = 0.1  # seconds that a measurement takes
 
 
@@ -25,10 +25,6 @@ class Cost(NamedTuple):
     step: float
     record: float
     flops: float
-
-    def times(self, factor: float) -> "Cost":
-        """As much of everything."""
-        return Cost(*(factor * part for part in self))
 
 
 class Estimate(NamedTuple):
@@ -58,25 +54,21 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
         steps: model-steps that are still to be done.
         left: how many runs of each program are not over.
     """
-    known: list[Cost] = []
-    began, unseen = time.perf_counter(), 0  # programs that are still to be compiled
-    runs, seconds, flops = sum(left), 0.0, 0.0
+    began = time.perf_counter()
     records = len(todo.ages) * steps / max(1, todo.steps) * todo.space.count
-    for group, waiting in sorted(zip(todo.groups, left, strict=True), key=lambda g: -g[1]):
-        if waiting == 0:
-            break
-        if len(known) < _MEASURED:
-            known.append(_measured(todo, group, crew).times(1 / _weights(group)))
-        else:
-            unseen += 1
-        mean = Cost(*np.mean(known, axis=0).tolist()).times(_weights(group) * waiting / runs)
-        seconds += steps * mean.step + records * mean.record
-        flops += steps * mean.flops
-    alike = math.ceil(runs / crew.size) / max(1, runs)  # the last ones may leave some idle
+    some = [(group, n) for group, n in zip(todo.groups, left, strict=True) if n]
+    some.sort(key=lambda one: _work(one[0]))
+    works, runs = np.array([(_work(group), n) for group, n in some]).T
+    # From the least to the most work, and what is between them lies between them in cost.
+    at = np.unique(np.linspace(0, len(some) - 1, _MEASURED).round().astype(int))
+    known = [_measured(todo, some[i][0], crew) for i in at]
+    costs = [np.interp(works, works[at], column) for column in zip(*known, strict=True)]
+    mean = Cost(*(float(np.average(column, weights=runs)) for column in costs))
+    spent = (time.perf_counter() - began) * len(some) / len(at)  # compiling, for the most part
+    alike = math.ceil(runs.sum() / crew.size) / runs.sum()  # the last ones may leave some idle
+    seconds = (steps * mean.step + records * mean.record) * float(alike) + spent
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
-    spent = time.perf_counter() - began
-    seconds = seconds * alike + spent * (1 + unseen / max(1, len(known)))
-    return Estimate(seconds, flops, curves + kept_bytes(todo))
+    return Estimate(seconds, steps * mean.flops, curves + kept_bytes(todo))
 
 
 def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:
@@ -95,6 +87,11 @@ def kept_bytes(todo: Plan) -> float:
     """Size of the first and the last weights of every run, and of what it needs to go on."""
     width = {"float32": 4, "float64": 8}
     return sum(4.0 * len(g.runs) * _weights(g) * width[g.program.precision] for g in todo.groups)
+
+
+def _work(group: Group) -> float:
+    """What costs grow with: every weight meets every example."""
+    return _weights(group) * group.sizes[0]
 
 
 def _weights(group: Group) -> float:
