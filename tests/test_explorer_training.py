@@ -97,6 +97,11 @@ def test_a_training_is_started_stopped_and_gone_on_with(tmp_path: Path):
         assert "under way" in server.told("resume", {})
         while server.ask("bundle")[0] != 200 or not fr.open(store).last_step.max() > 100:
             time.sleep(0.3)
+        with server.listen() as news:
+            while "model-steps/s" not in (said := json.loads(news.recv(60))["said"]):
+                pass
+        assert said.startswith("0 of 2 runs are over (2 running); ")
+        assert re.search(r"steps/s on \d+ workers?, .* left; .* of workers' time so far", said)
         assert server.ask("stop", {})[0] == 200
         told = server.until("unfinished")
         assert told["error"] == ""

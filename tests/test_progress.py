@@ -7,7 +7,8 @@ from rich.console import Console
 
 import flyroom as fr
 from flyroom.sweeps import progress
-from flyroom.sweeps.progress import Progress, duration
+from flyroom.sweeps.progress import Progress
+from flyroom.sweeps.pulse import duration
 from flyroom.training import Status
 from helpers import MAPPED, modular
 

@@ -1,6 +1,7 @@
 """Who looks on at a training sees how it stands, and the training does not notice."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -102,12 +103,31 @@ def test_phases_are_counted_by_a_rule(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "allowed: a number for budget or threshold or gap" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"line": 1}', "null", "x" * 2**17])
+WHOLE = {"at": 1.0, "runs": 3, "statuses": {"running": 3}, "steps": 5, "left": 7} | {
+    "rate": 2.0,
+    "workers": 1,
+    "seconds": 4.0,
+}
+FOREIGN = [
+    {**WHOLE, "statuses": ["running"]},
+    {**WHOLE, "statuses": {"running": "<b>"}},
+    {**WHOLE, "rate": math.inf},
+    {**WHOLE, "left": math.inf},
+    {**WHOLE, "seconds": None},
+    {name: value for name, value in WHOLE.items() if name != "at"},
+]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"line": 1}', "null", "x" * 2**17, *map(json.dumps, FOREIGN)]
+)
 def test_a_pulse_that_is_none_is_left_alone(text: str, tmp_path: Path):
     notes = journal.journal_path(tmp_path / "a.zarr")
     notes.mkdir()
     (notes / journal.PULSE).write_text(text)
     assert Pulse.read(tmp_path / "a.zarr") is None
+    (notes / journal.PULSE).write_text(json.dumps(WHOLE))
+    assert Pulse.read(tmp_path / "a.zarr") == Pulse(**WHOLE)
 
 
 def test_a_store_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -15,12 +15,11 @@ from rich.text import Text
 from ..measures import generalization_step, memorization_step
 from ..results import journal_path, open as open_store
 from ..sweeps import Pulse
-from ..sweeps.progress import duration
+from ..sweeps.pulse import counted, over
 from . import output, phases
 
 PAUSE = 1.0  # seconds between two looks
 SHARE = 8  # reading a store takes no more than this part of the time
-QUIET = 30.0  # seconds after which a training that says nothing is taken to have ended
 
 Rule = Callable[[int], Callable[[xr.Dataset], xr.DataArray]]
 
@@ -65,10 +64,7 @@ class Standing(NamedTuple):
 
     def render(self) -> Group:
         """For people."""
-        runs = sum(self.statuses.values())
-        going = sum(self.statuses.get(name, 0) for name in ("queued", "running"))
-        counts = ", ".join(f"{count:,} {name}" for name, count in self.statuses.items())
-        lines = [f"{self.store.name}: {runs - going:,} of {runs:,} runs are over ({counts})"]
+        lines = [f"{self.store.name}: {counted(self.statuses)}"]
         if (pulse := self.pulse) is None:
             interrupted = journal_path(self.store).exists()
             lines.append(
@@ -77,10 +73,11 @@ class Standing(NamedTuple):
                 else "It is complete."
             )
         else:
-            lines.append(_pace(pulse))
+            lines.append(pulse.pace)
         said = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items())
         lines.append(f"so far: {said.replace('_', ' ')}" if said else "so far: nothing to tell")
-        bar = ProgressBar(total=max(1, runs), completed=runs - going, width=60)
+        total = max(1, sum(self.statuses.values()))
+        bar = ProgressBar(total=total, completed=over(self.statuses), width=60)
         return Group(bar, *(Text(line) for line in lines))
 
 
@@ -96,7 +93,7 @@ def of(store: Path, before: Standing | None = None, rule: Rule | None = None) ->
         StoreError: there is none.
     """
     pulse = Pulse.read(store)
-    pulse = None if pulse is None or time.time() - pulse.at > QUIET else pulse
+    pulse = pulse if pulse is not None and pulse.fresh else None
     if before is not None and pulse is not None and time.monotonic() < before.next:
         return before._replace(pulse=pulse, statuses=pulse.statuses)
     began = time.monotonic()
@@ -116,17 +113,3 @@ def _outcomes(runs: xr.Dataset) -> dict[str, int]:
         for name, step in steps.items()
         if sides[name] in runs
     }
-
-
-def _pace(pulse: Pulse) -> str:
-    """How fast it goes, how long it takes, and what it costs."""
-    spent = pulse.seconds * pulse.workers
-    workers = f"{pulse.workers} worker{'s' * (pulse.workers != 1)}"
-    if not pulse.rate:
-        return f"starting on {workers}"
-    left = pulse.left / pulse.rate
-    return (
-        f"{pulse.rate:,.0f} model-steps/s on {workers}, {duration(left)} left; "
-        f"{duration(spent)} of workers' time so far, about "
-        f"{duration(spent + left * pulse.workers)} in all"
-    )

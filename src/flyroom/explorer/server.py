@@ -35,6 +35,7 @@ from ..figures import palette
 from ..results import StoreError, folder
 from ..spec import SpecError
 from ..sweeps import Pulse
+from ..sweeps.pulse import counted
 from ._child import Training
 from ._form import Answers, form
 from ._guard import Guard, is_loopback
@@ -124,8 +125,8 @@ class Explorer:
         if self.closer is not None and self.closer.version == version + CLOSER:
             version = self.closer.version
         state, said = training.state(self.watched.changed), training.said
-        if state == "elsewhere" and (pulse := Pulse.read(self.watched.store)) is not None:
-            said = str(pulse.line)
+        if (pulse := Pulse.read(self.watched.store)) is not None and pulse.fresh:
+            said = f"{counted(pulse.statuses)}; {pulse.pace}"
         self.news = {
             "store": self.watched.store.name,
             "version": version,

@@ -13,7 +13,7 @@ from ..results import paths
 from ..training import Device, Ensemble, devices, engine, fixed, repeat
 from .machine import AbstractCrew, plural
 from .plan import Group, Plan
-from .progress import duration
+from .pulse import duration
 
 _MEASURED = 4  # programs
 _LEAST = 0.1  # seconds that a measurement takes

@@ -13,16 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..training import Status
-from .pulse import Pulse
+from .pulse import Pulse, duration
 
 PULSE = 2.0  # seconds between two words to those who look on
-
-
-def duration(seconds: float) -> str:
-    """A time as a person would say it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 class Progress:
@@ -139,7 +132,6 @@ class Progress:
             rate=self.rate,
             workers=self.workers,
             seconds=time.monotonic() - self.began,
-            line=self.line().plain,
         )
 
     def line(self) -> Text:

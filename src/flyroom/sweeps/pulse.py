@@ -3,12 +3,34 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..results.journal import PULSE, journal_path
 
 MOST = 2**16  # bytes that are read of one: a store may be anybody's
+QUIET = 30.0  # seconds after which a training that says nothing is taken to have ended
+
+
+def duration(seconds: float) -> str:
+    """A time as a person would say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def over(statuses: Mapping[str, int]) -> int:
+    """How many of the runs nothing more will come of."""
+    return sum(statuses.values()) - sum(statuses.get(name, 0) for name in ("queued", "running"))
+
+
+def counted(statuses: Mapping[str, int]) -> str:
+    """The same as a person would say it, and how many are in each status."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in statuses.items())
+    return f"{over(statuses):,} of {sum(statuses.values()):,} runs are over ({counts})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +46,6 @@ class Pulse:
         rate: model-steps per second; 0 while it is too early to say.
         workers: how many train.
         seconds: for how long they have.
-        line: the same for a person.
     """
 
     at: float
@@ -35,7 +56,19 @@ class Pulse:
     rate: float
     workers: int
     seconds: float
-    line: str
+
+    @property
+    def pace(self) -> str:
+        """How fast it goes, how long it takes, and what it costs, for a person."""
+        workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
+        if not self.rate:
+            return f"starting on {workers}"
+        spent, left = self.seconds * self.workers, self.left / self.rate
+        return (
+            f"{self.rate:,.0f} model-steps/s on {workers}, {duration(left)} left; "
+            f"{duration(spent)} of workers' time so far, about "
+            f"{duration(spent + left * self.workers)} in all"
+        )
 
     def write(self, notes: Path) -> None:
         """Replaces the last one. Nobody's training is to end because nobody could be told of it."""
@@ -49,6 +82,17 @@ class Pulse:
         """The last one of a store that is being trained into, if there is one."""
         try:
             with open(journal_path(store) / PULSE) as file:
-                return Pulse(**json.loads(file.read(MOST)))
-        except (OSError, ValueError, TypeError):
+                told = json.loads(file.read(MOST))
+            statuses = {str(name)[:32]: int(count) for name, count in told["statuses"].items()}
+            whole = {name: int(told[name]) for name in ("runs", "steps", "left", "workers")}
+            real = {name: float(told[name]) for name in ("at", "rate", "seconds")}
+            if not all(map(math.isfinite, real.values())):
+                return None
+            return Pulse(statuses=statuses, **whole, **real)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether whoever said it is still at it."""
+        return time.time() - self.at <= QUIET
