@@ -84,11 +84,18 @@ class Pulse:
             with open(journal_path(store) / PULSE) as file:
                 told = json.loads(file.read(MOST))
             statuses = {str(name)[:32]: int(count) for name, count in told["statuses"].items()}
-            whole = {name: int(told[name]) for name in ("runs", "steps", "left", "workers")}
-            real = {name: float(told[name]) for name in ("at", "rate", "seconds")}
-            if not all(map(math.isfinite, real.values())):
-                return None
-            return Pulse(statuses=statuses, **whole, **real)
+            found = Pulse(
+                at=float(told["at"]),
+                runs=int(told["runs"]),
+                statuses=statuses,
+                steps=int(told["steps"]),
+                left=int(told["left"]),
+                rate=float(told["rate"]),
+                workers=int(told["workers"]),
+                seconds=float(told["seconds"]),
+            )
+            known = all(map(math.isfinite, (found.at, found.rate, found.seconds)))
+            return found if known else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return None
 
