@@ -102,27 +102,28 @@ function attending(network: Network, attention: Attention, forward: Forward): He
 	};
 }
 
-/** Adds to `into` what a layer makes of what its neurons say. */
-function through({ weights, inputs, outputs }: Layer, said: Float64Array, into: Float64Array) {
+/** Adds to `into` what neurons say through weights, a row of them for each neuron. */
+function through(weights: Float64Array, said: Float64Array, into: Float64Array) {
 	// Neurons that speak, four at a time: so sums are read and written a quarter as often.
-	const [rows, values] = [new Int32Array(4), new Float64Array(4)];
-	let count = 0;
-	for (let n = 0; n <= inputs; n++) {
-		if (n < inputs) {
-			if (said[n] === 0) continue;
-			rows[count] = n * outputs;
-			values[count++] = said[n]!;
-			if (count < 4) continue;
+	const outputs = into.length;
+	let [count, i, j, k, v, w, x] = [0, 0, 0, 0, 0, 0, 0];
+	for (let n = 0; n < said.length; n++) {
+		const y = said[n]!;
+		if (y === 0) continue;
+		const l = n * outputs;
+		if (++count < 4) {
+			[i, j, k, v, w, x] = [j, k, l, w, x, y];
+			continue;
 		}
-		rows.fill(0, count);
-		values.fill(0, count);
-		const [i, j, k, l] = [rows[0]!, rows[1]!, rows[2]!, rows[3]!];
-		const [v, w, x, y] = [values[0]!, values[1]!, values[2]!, values[3]!];
 		for (let c = 0; c < outputs; c++) {
 			into[c]! +=
 				v * weights[i + c]! + w * weights[j + c]! + x * weights[k + c]! + y * weights[l + c]!;
 		}
-		count = 0;
+		[count, v, w, x] = [0, 0, 0, 0];
+	}
+	if (!count) return;
+	for (let c = 0; c < outputs; c++) {
+		into[c]! += v * weights[i + c]! + w * weights[j + c]! + x * weights[k + c]!;
 	}
 }
 
@@ -133,6 +134,7 @@ export function answering(network: Network, forward: Forward): (question: number
 	const heard = new Float64Array(heardOf(network));
 	const said = new Float64Array(network.neurons);
 	const values = network.layers.map(({ outputs }) => new Float64Array(outputs));
+	const weights = network.layers.map((layer) => new Float64Array(layer.weights));
 	const logits = values.at(-1)!;
 	return (question) => {
 		hear(question, heard);
@@ -143,7 +145,7 @@ export function answering(network: Network, forward: Forward): (question: number
 			if (layer.bias) next.set(layer.bias);
 			else next.fill(0);
 			if (at > 0) for (let n = 0; n < value.length; n++) value[n] = activation(value[n]!);
-			through(layer, value, next);
+			through(weights[at]!, value, next);
 			value = next;
 		});
 		for (let past = network.neurons, c = 0; past < heard.length; past++, c++) {
@@ -224,6 +226,7 @@ export function contributions(
 	const heard = new Float64Array(heardOf(network));
 	hearing(network, forward)(question, heard);
 	const [layer] = network.layers as [Layer];
+	const weights = new Float64Array(layer.weights);
 	const rest = new Float64Array(network.outputs);
 	if (layer.bias) rest.set(layer.bias);
 	for (let c = 0; network.neurons + c < heard.length; c++) rest[c]! += heard[network.neurons + c]!;
@@ -231,7 +234,7 @@ export function contributions(
 		const said = new Float64Array(network.neurons);
 		for (const n of neurons) said[n] = activation(heard[n]!);
 		const found = new Float64Array(network.outputs);
-		through(layer, said, found);
+		through(weights, said, found);
 		return found;
 	});
 	const sum = rest.slice();
