@@ -1,13 +1,17 @@
 """What a sweep will cost, measured on a few of its steps before it begins."""
 
 import functools
+import itertools
 import math
+import statistics
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Bool
 
 from ..results import paths
 from ..training import Device, Ensemble, devices, engine, fixed, repeat
@@ -15,8 +19,10 @@ from .machine import AbstractCrew, plural
 from .plan import Group, Plan
 from .pulse import duration
 
-_MEASURED = 4  # programs
+_LEAST_MEASURED = 4  # programs, if there are as many
+_SHARE = 0.02  # of what a sweep takes, for measuring more of them
 _LEAST = 0.1  # seconds that a measurement takes
+_REPEATS = 3  # of which the median counts
 
 
 class Cost(NamedTuple):
@@ -58,17 +64,45 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
     records = len(todo.ages) * steps / max(1, todo.steps) * todo.space.count
     some = [(group, n) for group, n in zip(todo.groups, left, strict=True) if n]
     some.sort(key=lambda one: _work(one[0]))
-    works, runs = np.array([(_work(group), n) for group, n in some]).T
-    # From the least to the most work, and what is between them lies between them in cost.
-    at = np.unique(np.linspace(0, len(some) - 1, _MEASURED).round().astype(int))
-    known = [_measured(todo, some[i][0], crew) for i in at]
-    costs = [np.interp(works, works[at], column) for column in zip(*known, strict=True)]
-    mean = Cost(*(float(np.average(column, weights=runs)) for column in costs))
-    spent = (time.perf_counter() - began) * len(some) / len(at)  # compiling, for the most part
-    alike = math.ceil(runs.sum() / crew.size) / runs.sum()  # the last ones may leave some idle
-    seconds = (steps * mean.step + records * mean.record) * float(alike) + spent
+    runs = np.array([n for _, n in some])
+    alike = math.ceil(runs.sum() / crew.size) / int(runs.sum())  # the last may leave some idle
+    known: dict[int, Cost] = {}
+    seconds, spent, mean = 0.0, 0.0, Cost(0.0, 0.0, 0.0)
+    while (at := _next(runs, known)) is not None:
+        if len(known) >= _LEAST_MEASURED and spent > _SHARE * seconds:
+            break
+        known[at] = _measured(todo, some[at][0], crew)
+        spent = time.perf_counter() - began
+        mean = _mean([_work(group) for group, _ in some], runs, known)
+        seconds = (steps * mean.step + records * mean.record) * alike
+    seconds += spent * len(some) / len(known)  # compiling, for the most part
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
     return Estimate(seconds, steps * mean.flops, curves + kept_bytes(todo))
+
+
+def _next(runs: np.ndarray, known: Mapping[int, Cost]) -> int | None:
+    """Which program to measure next, of those in the order of their work; `None` after the last.
+
+    The ends, and then the middle of where what lies between costs most to be wrong about.
+    """
+    for end in (0, len(runs) - 1):
+        if end not in known:
+            return end
+    places = sorted(known)
+    gaps = [
+        (int(runs[i:j].sum()) * abs(known[j].step - known[i].step), (i + j) // 2)
+        for i, j in itertools.pairwise(places)
+        if j - i > 1
+    ]
+    return max(gaps)[1] if gaps else None
+
+
+def _mean(works: Sequence[float], runs: np.ndarray, known: Mapping[int, Cost]) -> Cost:
+    """The cost of one of the runs; what is between programs in work lies between them in cost."""
+    places = sorted(known)
+    at = [works[i] for i in places]
+    columns = zip(*(known[i] for i in places), strict=True)
+    return Cost(*(float(np.average(np.interp(works, at, c), weights=runs)) for c in columns))
 
 
 def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:
@@ -117,15 +151,20 @@ def _time(todo: Plan, group: Group, crew: AbstractCrew, device: Device) -> tuple
     ensemble, slots = Ensemble(group.program, crew.mapping, device), crew.slots
     given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
     state, many = ensemble.put((repeat(ensemble.start(given), slots), repeat(given, slots)))
-    live, n, taken = np.ones(slots, bool), 1, [0.0, 0.0]
-    state, *_ = ensemble.advance(state, many, n, live, ~live)
-    while taken[0] < _LEAST and n < 10_000:
+    live, n = np.ones(slots, bool), 1
+
+    def taken(due: Bool[np.ndarray, "slot"]) -> float:
+        nonlocal state
+        began = time.perf_counter()
+        state, *_ = ensemble.advance(state, many, n, live, due)
+        return time.perf_counter() - began
+
+    taken(~live)
+    while (step := taken(~live)) < _LEAST and n < 10_000:
         n *= 4
-        for i, due in enumerate((~live, live)):
-            began = time.perf_counter()
-            state, *_ = ensemble.advance(state, many, n, live, due)
-            taken[i] = time.perf_counter() - began
-    return taken[0] / (n * slots), max(0.0, taken[1] - taken[0]) / slots
+    pairs = [(taken(~live), taken(live)) for _ in range(_REPEATS)]
+    step, both = (statistics.median(times) for times in zip(*pairs, strict=True))
+    return step / (n * slots), max(0.0, both - step) / slots
 
 
 def _operations(count: float) -> str:
