@@ -108,3 +108,11 @@ def test_where_all_get_there_only_the_order_can_be_foretold():
     row = table.loc["it"]
     assert row.concordance == 1
     assert row[["auroc", "low", "high", "false_alarms"]].isna().all()
+
+
+def test_no_area_is_beyond_one_where_few_get_there():
+    """Of so few, many a drawing has runs of one kind only."""
+    times = times_of([1, 2, 9, 9, 9, 9, 9, 9], 5, seed=range(8))
+    sign = np.array([3.0, 0, 1, 2, -1, -2, -3, 4])
+    row = measures.prediction_table(times, {"it": sign}).loc["it"]
+    assert row.low < row.auroc < row.high == 1

@@ -124,7 +124,7 @@ def prediction_table(
         ends = (np.nan, np.nan)
         if not np.isnan(area):
             found = bootstrap(lambda t: auroc(t, t["sign"]), seen, over=over, resamples=resamples)
-            ends = found.low, found.high
+            ends = found.low, min(found.high, 1.0)  # a drawing without one of the kinds is no bound
         rows[name] = {
             "auroc": area,
             "low": ends[0],
