@@ -191,7 +191,11 @@ def test_what_is_no_network_that_we_know_is_said(tmp_path: Path):
     embed = tensors.pop("embed.W_E")
     path = tmp_path / "model.safetensors"
     safetensors.numpy.save_file(tensors, path)
-    with pytest.raises(CheckpointError, match=r"Looked for: TransformerLens: embed\.W_E"):
+    with pytest.raises(CheckpointError, match=r"Looked for: TransformerLens: embed\.W_E") as said:
+        read(path)
+    assert str(said.value).endswith("Nearest is TransformerLens, but embed.W_E is missing.")
+    safetensors.numpy.save_file({"weight": embed}, path)
+    with pytest.raises(CheckpointError, match=r"embed, hidden, out\.$"):
         read(path)
     safetensors.numpy.save_file(tensors | {"embed.W_E": embed * np.nan}, path)
     with pytest.raises(CheckpointError, match=r"embed\.W_E has numbers that are not finite"):

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from ..models import AbstractNetwork, TransformerNetwork
 from ..typing import AnyArray
+from ._base import Tensors
 from .layouts import LAYOUTS
 from .pytorch import CheckpointError, read_pytorch
 from .transformers import as_lens
@@ -117,8 +118,16 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
     for layout in LAYOUTS:
         if found := layout.find(tensors, said):
             return Checkpoint(layout.name, *found)
+    raise CheckpointError(f"{path} has the tensors {', '.join(tensors)}. {_unknown(tensors)}")
+
+
+def _unknown(tensors: Tensors) -> str:
+    """What was looked for, and what the layout that is nearest to some tensors misses in them."""
     wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in LAYOUTS)
-    raise CheckpointError(f"{path} has the tensors {', '.join(tensors)}. Looked for: {wanted}.")
+    nearest = max(LAYOUTS, key=lambda one: sum(n in tensors for n in one.names) / len(one.names))
+    missing = [name for name in nearest.names if name not in tensors]
+    near = f" Nearest is {nearest.name}, but {', '.join(missing)} is missing."
+    return f"Looked for: {wanted}.{near if 0 < len(missing) < len(nearest.names) else ''}"
 
 
 def write(path: str | Path, network: AbstractNetwork) -> None:

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool
 
 from ..results import paths
-from ..training import Device, Ensemble, devices, engine, fixed, repeat
+from ..training import Device, Ensemble, Fixed, devices, engine, fixed, repeat
 from .machine import AbstractCrew, plural
 from .plan import Group, Plan
 from .pulse import duration
@@ -26,10 +25,11 @@ _REPEATS = 3  # of which the median counts
 
 
 class Cost(NamedTuple):
-    """What one network of a program costs: seconds for a step and for a record, and operations."""
+    """What a program costs: seconds of one network's step and record, of its start; operations."""
 
     step: float
     record: float
+    start: float
     flops: float
 
 
@@ -67,7 +67,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
     runs = np.array([n for _, n in some])
     alike = math.ceil(runs.sum() / crew.size) / int(runs.sum())  # the last may leave some idle
     known: dict[int, Cost] = {}
-    seconds, spent, mean = 0.0, 0.0, Cost(0.0, 0.0, 0.0)
+    seconds, spent, mean = 0.0, 0.0, Cost(0.0, 0.0, 0.0, 0.0)
     while (at := _next(runs, known)) is not None:
         if len(known) >= _LEAST_MEASURED and spent > _SHARE * seconds:
             break
@@ -75,7 +75,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
         spent = time.perf_counter() - began
         mean = _mean([_work(group) for group, _ in some], runs, known)
         seconds = (steps * mean.step + records * mean.record) * alike
-    seconds += spent * len(some) / len(known)  # compiling, for the most part
+    seconds += spent + mean.start * len(some)
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
     return Estimate(seconds, steps * mean.flops, curves + kept_bytes(todo))
 
@@ -134,37 +134,46 @@ def _weights(group: Group) -> float:
 
 def _measured(todo: Plan, group: Group, crew: AbstractCrew) -> Cost:
     """The cost of one network while every device is as busy as it will be."""
-    team = devices(crew.size)
-    time_on = functools.partial(_time, todo, group, crew)
-    with ThreadPoolExecutor(len(team)) as pool:
-        step, record = np.mean(list(pool.map(time_on, team)), axis=0).tolist()
+    team, began = devices(crew.size), time.perf_counter()
     given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
+    with ThreadPoolExecutor(len(team)) as pool:
+        # Compiling takes all cores, so that nothing is timed before all are done with it.
+        trials = list(pool.map(lambda device: _Trial(group, given, crew, device), team))
+        start = time.perf_counter() - began
+        step, record = np.mean(list(pool.map(_Trial.cost, trials)), axis=0).tolist()
     with jax.enable_x64(group.program.wide):
         state = jax.eval_shape(functools.partial(engine.start, group.program), given)
         advance = jax.jit(functools.partial(engine.advance, group.program))
         counted = advance.lower(state, given, np.int32(1)).cost_analysis()
-    return Cost(step, record, float((counted or {}).get("flops", math.nan)))
+    return Cost(step, record, start, float((counted or {}).get("flops", math.nan)))
 
 
-def _time(todo: Plan, group: Group, crew: AbstractCrew, device: Device) -> tuple[float, float]:
-    """Device-seconds for one step and for one record of one network."""
-    ensemble, slots = Ensemble(group.program, crew.mapping, device), crew.slots
-    given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
-    state, many = ensemble.put((repeat(ensemble.start(given), slots), repeat(given, slots)))
-    live, n = np.ones(slots, bool), 1
+class _Trial:
+    """A program on one device, compiled, all of whose slots hold the same network."""
 
-    def taken(due: Bool[np.ndarray, "slot"]) -> float:
-        nonlocal state
-        began = time.perf_counter()
-        state, *_ = ensemble.advance(state, many, n, live, due)
+    def __init__(self, group: Group, given: Fixed, crew: AbstractCrew, device: Device) -> None:
+        self.slots, self.ensemble = crew.slots, Ensemble(group.program, crew.mapping, device)
+        first = repeat(self.ensemble.start(given), crew.slots)
+        self.state, self.given = self.ensemble.put((first, repeat(given, crew.slots)))
+        self._taken(1, recorded=True)
+
+    def _taken(self, steps: int, recorded: bool) -> float:
+        """Seconds that some steps of all slots take, with a record after the last or without."""
+        all_of_them, began = np.ones(self.slots, bool), time.perf_counter()
+        due = all_of_them & recorded
+        self.state, *_ = self.ensemble.advance(self.state, self.given, steps, all_of_them, due)
         return time.perf_counter() - began
 
-    taken(~live)
-    while (step := taken(~live)) < _LEAST and n < 10_000:
-        n *= 4
-    pairs = [(taken(~live), taken(live)) for _ in range(_REPEATS)]
-    step, both = (statistics.median(times) for times in zip(*pairs, strict=True))
-    return step / (n * slots), max(0.0, both - step) / slots
+    def cost(self) -> tuple[float, float]:
+        """Seconds for one step and for one record of one network."""
+        steps = 1
+        while self._taken(steps, recorded=False) < _LEAST and steps < 10_000:
+            steps *= 4
+        many = statistics.median(self._taken(steps, recorded=False) for _ in range(_REPEATS))
+        # Beside a single step, for beside many the noise of these would be larger than a record.
+        pairs = [(self._taken(1, recorded=False), self._taken(1, recorded=True)) for _ in range(9)]
+        record = statistics.median(both - one for one, both in pairs)
+        return many / (steps * self.slots), max(0.0, record) / self.slots
 
 
 def _operations(count: float) -> str:
