@@ -137,6 +137,27 @@ test("of equal logits the first is the answer, and each side has an accuracy of 
 	assert.equal(other, (P - 1) / (P * P - 2));
 });
 
+test("a pair in the other order is the same question only if its right answer is", () => {
+	const waves = network(...[1, 2, 3].map((k) => (a: number) => Math.sin(angle(k, a) + k)));
+	out(waves).forEach((_, i) => (out(waves)[i] = Math.sin(i * i)));
+	const twice = { ...waves, tables: [waves.tables[0]!, waves.tables[0]!] }; // each asked by itself
+	const plus = sums("relu");
+	const [a, b] = [0, 1].map((at) => plus.inputs.data.filter((_, i) => i % 2 === at));
+	const minus = {
+		...plus,
+		labels: { ...plus.labels, data: a!.map((x, i) => (x + P - b![i]!) % P) },
+	};
+	for (const questions of [plus, minus]) {
+		const [one, other] = [evaluate(waves, questions), evaluate(twice, questions)];
+		assert.deepEqual(one.right, other.right);
+		for (const name of ["loss", "train", "test"] as const) {
+			assert.ok(Math.abs(one[name] - other[name]) < 1e-12);
+		}
+		one.margin.forEach((x, q) => assert.ok(Math.abs(x - other.margin[q]!) < 1e-6));
+	}
+	assert.notDeepEqual(evaluate(waves, plus).right, evaluate(waves, minus).right);
+});
+
 test("a network is read from the middle of a run's snapshots", () => {
 	const wIn = {
 		data: Float32Array.from({ length: 2 * 2 * 3 * 1 }, (_, i) => i),
