@@ -41,12 +41,7 @@ from .worker import Job, Worker
 
 About = tuple[Space, tuple[Group, ...], AbstractNetwork | None, bool, float]  # of a job
 ATTEMPTS = 3  # as it is, then once more elsewhere, then each run by itself
-# With as many threads as the machine has cores, work would wander from one to another with nothing
-# in its cache: a third of the speed.
-_ALONE = {
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false",
-    "PJRT_NPROC": "1",
-}
+_FLAGS = "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -237,7 +232,7 @@ class Cluster(AbstractCrew):
                 num_gpus=gpus,
                 max_concurrency=2,  # it trains, and can be told to stop
                 scheduling_strategy="SPREAD",
-                runtime_env={"env_vars": _ALONE},
+                runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
             )
             self.processes[place] = self._begun(place, kind.remote(self.about), stop)
         return self.processes[place]
