@@ -7,6 +7,7 @@ import pytest
 import zarr
 
 import flyroom as fr
+import flyroom.sweeps.estimate as module
 from flyroom.sweeps import plan
 from flyroom.sweeps.estimate import Estimate, estimate
 from helpers import MAPPED, modular
@@ -51,6 +52,20 @@ def test_programs_that_are_not_measured_cost_what_they_would():
         for n in over["task.train_count"]
     ]
     assert of(experiment, over).flops == pytest.approx(sum(one.flops for one in alone), rel=0.05)
+
+
+def test_time_is_that_of_steps_records_and_programs(monkeypatch):
+    """With costs that are known: of five programs four are measured, and one is still to begin."""
+    cost = module.Cost(step=1.0, record=10.0, start=100.0, flops=1.0)
+    monkeypatch.setattr(module, "_measured", lambda *_: cost)
+    monkeypatch.setattr(module, "_SHARE", -1.0)
+    experiment = modular(steps=8)
+    over = {"model.width": [4, 5, 6, 7, 8], "seed": range(4)}
+    todo = plan(experiment, over)
+    assert len(todo.groups) == 5
+    crew = MAPPED.crew(4)
+    busy = 20 / crew.size * (8 * 1.0 + len(todo.ages) * 10.0)
+    assert of(experiment, over).seconds == pytest.approx(busy + 100.0, abs=1.0)
 
 
 def test_bytes_are_those_of_the_store(tmp_path: Path):

@@ -193,7 +193,7 @@ def test_what_is_no_network_that_we_know_is_said(tmp_path: Path):
     safetensors.numpy.save_file(tensors, path)
     with pytest.raises(CheckpointError, match=r"Looked for: TransformerLens: embed\.W_E") as said:
         read(path)
-    assert str(said.value).endswith("Nearest is TransformerLens, but embed.W_E is missing.")
+    assert str(said.value).endswith("Nearest is TransformerLens; missing: embed.W_E.")
     safetensors.numpy.save_file({"weight": embed}, path)
     with pytest.raises(CheckpointError, match=r"embed, hidden, out\.$"):
         read(path)

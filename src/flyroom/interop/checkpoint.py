@@ -126,7 +126,7 @@ def _unknown(tensors: Tensors) -> str:
     wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in LAYOUTS)
     nearest = max(LAYOUTS, key=lambda one: sum(n in tensors for n in one.names) / len(one.names))
     missing = [name for name in nearest.names if name not in tensors]
-    near = f" Nearest is {nearest.name}, but {', '.join(missing)} is missing."
+    near = f" Nearest is {nearest.name}; missing: {', '.join(missing)}."
     return f"Looked for: {wanted}.{near if 0 < len(missing) < len(nearest.names) else ''}"
 
 

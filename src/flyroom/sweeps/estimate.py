@@ -25,7 +25,7 @@ _REPEATS = 3  # of which the median counts
 
 
 class Cost(NamedTuple):
-    """What a program costs: seconds of one network's step and record, of its start; operations."""
+    """Seconds for a step and a record of one network, and until its program begins; operations."""
 
     step: float
     record: float
@@ -75,7 +75,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
         spent = time.perf_counter() - began
         mean = _mean([_work(group) for group, _ in some], runs, known)
         seconds = (steps * mean.step + records * mean.record) * alike
-    seconds += spent + mean.start * len(some)
+    seconds += spent + mean.start * (len(some) - len(known))  # the others have been compiled
     curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
     return Estimate(seconds, steps * mean.flops, curves + kept_bytes(todo))
 
@@ -171,7 +171,10 @@ class _Trial:
             steps *= 4
         many = statistics.median(self._taken(steps, recorded=False) for _ in range(_REPEATS))
         # Beside a single step, for beside many the noise of these would be larger than a record.
-        pairs = [(self._taken(1, recorded=False), self._taken(1, recorded=True)) for _ in range(9)]
+        pairs = [
+            (self._taken(1, recorded=False), self._taken(1, recorded=True))
+            for _ in range(3 * _REPEATS)
+        ]
         record = statistics.median(both - one for one, both in pairs)
         return many / (steps * self.slots), max(0.0, record) / self.slots
 
