@@ -353,11 +353,17 @@ def test_networks_begin_alike_in_every_precision(model):
 
 def logits_of(product: Any, x: Any, weights: Any) -> Any:
     """Two layers, so that the second product's inputs depend on weights too."""
-    return jax.vmap(lambda row: product(jnp.tanh(product(row, weights[0])), weights[1]))(x)
+    return jax.vmap(lambda row: at_once(product, row, weights))(x)
 
 
+def at_once(product: Any, x: Any, weights: Any) -> Any:
+    """The same of all examples together."""
+    return product(jnp.tanh(product(x, weights[0])), weights[1])
+
+
+@pytest.mark.parametrize("logits", [logits_of, at_once])
 @pytest.mark.parametrize("inputs", [WIDE - 1, WIDE])
-def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int):
+def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int, logits: Any):
     random = np.random.default_rng(3)
     sizes = [(5, inputs), (inputs, WIDE + 1), (WIDE + 1, 3)]
     x, *weights = (random.normal(size=size) / size[1] ** 0.5 for size in sizes)
@@ -365,7 +371,7 @@ def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int):
 
     def derivatives(product: Any) -> Any:
         def loss(w: Any) -> Any:
-            return jnp.sum(jnp.sin(logits_of(product, x, w)))
+            return jnp.sum(jnp.sin(logits(product, x, w)))
 
         many = jax.tree.map(lambda w, v: jnp.stack([w, v]), weights, other)
         slope = jax.grad(loss)
@@ -377,7 +383,7 @@ def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int):
             "reverse over reverse": jax.vjp(slope, weights)[1](other)[0],
             "of many networks": jax.vmap(slope)(many),
             "of every example": jax.vmap(
-                lambda row: jax.grad(lambda w: jnp.sum(logits_of(product, row[None], w)))(weights)
+                lambda row: jax.grad(lambda w: jnp.sum(logits(product, row[None], w)))(weights)
             )(x),
         }
 
@@ -389,11 +395,13 @@ def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("logits", [logits_of, at_once])
 @pytest.mark.parametrize(("product", "slow"), [(fr.models.linear, 0), (jnp.matmul, 2)])
-def test_gradients_of_wide_products_sum_along_rows(product: Any, slow: int):
+def test_gradients_of_wide_products_sum_along_rows(product: Any, slow: int, logits: Any):
     """What makes the gradient fast: no product of the compiled program sums down columns."""
-    x, *weights = (np.ones(s, np.float32) for s in [(96, WIDE), (WIDE, WIDE), (WIDE, 64)])
-    graded = jax.jit(jax.grad(lambda w: jnp.sum(jnp.sin(logits_of(product, x, w)))))
+    sizes = [(96, WIDE), (WIDE, 2 * WIDE), (2 * WIDE, 64)]
+    x, *weights = (np.ones(size, np.float32) for size in sizes)
+    graded = jax.jit(jax.grad(lambda w: jnp.sum(jnp.sin(logits(product, x, w)))))
     program = str(graded.lower(weights).compile().as_text())
     assert program.count("lhs_contracting_dims={0}") == slow
     assert program.count("lhs_contracting_dims={1}") == 5 - slow

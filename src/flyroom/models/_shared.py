@@ -83,9 +83,11 @@ class Last(NamedTuple):
     Only without layer norms is a sum of the residual's parts the sum of what becomes of them.
     """
 
-    first: Float[Array, "channel unit"]  # from attention into neurons and, beside them, classes
-    first_bias: Float[Array, "row unit"]
+    into: Float[Array, "channel neuron"]
+    into_bias: Float[Array, "row neuron"]
     out: Float[Array, "neuron class"]
+    past: Float[Array, "channel class"]  # from attention to the classes, past the neurons
+    end: Float[Array, "row class"]
 
 
 class Shared(eqx.Module):
@@ -141,7 +143,7 @@ class Shared(eqx.Module):
         mixed = self._mix(projected, rows, where, end)
         if self.last is None:
             residual = _pick(before[end], where(end, end), rows.count(end))
-            logits = _rows(self._layer(network.blocks[-1], mixed, residual), network.unembed)
+            logits = linear(self._layer(network.blocks[-1], mixed, residual), network.unembed)
         else:
             logits = self._answer(self.last, mixed)
         return _pick(logits, rows.of_example(end), rows.examples)
@@ -184,19 +186,19 @@ class Shared(eqx.Module):
     ) -> Float[Array, "row residual"]:
         """The residual after a layer."""
         flat = block.mix.reshape(-1, block.mix.shape[-1])
-        residual = normed(residual + _rows(mixed, flat), block.after_attention)
-        inside = _rows(residual, block.into)
+        residual = normed(residual + linear(mixed, flat), block.after_attention)
+        inside = linear(residual, block.into)
         inside = inside if block.into_bias is None else _plus(inside, block.into_bias)
-        added = _rows(self.network.activation(inside), block.out)
+        added = linear(self.network.activation(inside), block.out)
         added = added if block.out_bias is None else _plus(added, block.out_bias)
         return normed(residual + added, block.after_perceptron)
 
     def _answer(self, last: Last, mixed: Float[Array, "row channel"]) -> Float[Array, "row output"]:
         """The logits, without the residual ever being written down."""
-        first = _rows(mixed, last.first) + _one_row(last.first_bias, mixed.shape[0])
-        neurons = last.out.shape[0]
-        hidden = self.network.activation(first[:, :neurons])
-        return first[:, neurons:] + _rows(hidden, last.out)
+        count = mixed.shape[0]
+        before = linear(mixed, last.into) + _one_row(last.into_bias, count)
+        hidden = self.network.activation(before)
+        return linear(hidden, last.out) + linear(mixed, last.past) + _one_row(last.end, count)
 
 
 def normed(x: Float[Array, "row unit"], norm: Callable[[Array], Array] | None) -> Array:
@@ -210,9 +212,9 @@ def _projected(
     """Queries, keys and values of each position, whose rows follow one another."""
     width = rows.shape[-1]
     query, *parts = (w.reshape(width, -1) for w in (block.query, block.key, block.value))
-    both = _cut(_rows(rows, jnp.concatenate(parts, axis=1)), counts)
+    both = _cut(linear(rows, jnp.concatenate(parts, axis=1)), counts)
     # Apart from one another, so that those of positions that do not ask are not computed.
-    asked = [_rows(part, query) for part in _cut(rows, counts)]
+    asked = [linear(part, query) for part in _cut(rows, counts)]
     return tuple(
         Projected(q, *jnp.split(pair, 2, axis=1)) for q, pair in zip(asked, both, strict=True)
     )
@@ -226,13 +228,13 @@ def _cut(rows: Float[Array, "row unit"], counts: list[int]) -> list[Float[Array,
 def _fold(network: Any, asks: Float[Array, "row residual"]) -> Last:
     """One layer and the unembedding, where the same token always asks."""
     (block,) = network.blocks
-    beside = jnp.concatenate([block.into, network.unembed], axis=1)
-    bias = asks @ beside
-    if block.into_bias is not None:
-        ends = block.out_bias @ network.unembed
-        bias = bias + jnp.concatenate([jnp.asarray(block.into_bias), ends])[None]
     flat = block.mix.reshape(-1, block.mix.shape[-1])
-    return Last(flat @ beside, bias, block.out @ network.unembed)
+    before, end = asks @ block.into, asks @ network.unembed
+    if block.into_bias is not None:
+        before = before + jnp.asarray(block.into_bias)[None]
+        end = end + (block.out_bias @ network.unembed)[None]
+    out, past = block.out @ network.unembed, flat @ network.unembed
+    return Last(flat @ block.into, before, out, past, end)
 
 
 def _softmax(
@@ -263,7 +265,3 @@ def _one_row(row: Float[Array, "1 unit"], count: int) -> Float[Array, "_row unit
 
 def _plus(x: Float[Array, "row unit"], bias: Float[AnyArray, "unit"]) -> Float[Array, "row unit"]:
     return x + _one_row(jnp.asarray(bias)[None], x.shape[0])
-
-
-def _rows(x: Float[Array, "row input"], w: Float[AnyArray, "input output"]) -> Array:
-    return jax.vmap(linear, (0, None))(x, jnp.asarray(w))
