@@ -361,7 +361,12 @@ def at_once(product: Any, x: Any, weights: Any) -> Any:
     return product(jnp.tanh(product(x, weights[0])), weights[1])
 
 
-@pytest.mark.parametrize("logits", [logits_of, at_once])
+def in_a_row(product: Any, x: Any, weights: Any) -> Any:
+    """The same along one axis more."""
+    return at_once(product, x[None], weights)[0]
+
+
+@pytest.mark.parametrize("logits", [logits_of, at_once, in_a_row])
 @pytest.mark.parametrize("inputs", [WIDE - 1, WIDE])
 def test_products_and_all_their_derivatives_equal_the_plain_ones(inputs: int, logits: Any):
     random = np.random.default_rng(3)

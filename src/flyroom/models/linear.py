@@ -27,10 +27,9 @@ def linear(
     """
     if w.shape[0] < WIDE:
         return x @ w
-    if x.ndim == 1:
-        return _from_slopes(x, w)
-    narrow = x.shape[1] < w.shape[1]
-    return _from_inputs(x, w) if narrow else jax.vmap(_from_slopes, (0, None))(x, w)
+    if x.ndim == 2 and x.shape[1] < w.shape[1]:
+        return _from_inputs(x, w)
+    return _from_slopes(x, w) if x.ndim == 1 else jax.vmap(linear, (0, None))(x, w)
 
 
 # Without the barriers XLA would fold the copies back into the products.
