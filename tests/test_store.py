@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +341,34 @@ def test_a_store_made_again_from_what_it_holds(machine, small, tmp_path):
     store.write_runs(tmp_path / "again.zarr", again, notes)
     notes.rename(tmp_path / "gone")
     assert_same_bits(before, fr.open(tmp_path / "again.zarr"))
+
+
+def test_whoever_looks_on_sees_a_whole_store_at_every_moment(tmp_path):
+    path, over = tmp_path / "watched.zarr", threading.Event()
+    fr.train(modular(steps=1), store=path, machine=MAPPED)
+
+    def look() -> set[int]:
+        ages = [0]
+        while not over.is_set():
+            runs = fr.open(path)
+            ages.append(int(runs.last_step[0]))
+            assert 1 <= ages[-1] >= ages[-2], "it was seen younger than before"
+            assert fr.results.kept_steps(runs)[0]
+        return set(ages)
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            for steps in range(2, 8):
+                fr.resume(path, steps=steps, machine=MAPPED)
+        finally:
+            over.set()
+        assert len(looking.result()) > 3
+    assert [p.name for p in tmp_path.iterdir()] == ["watched.zarr"]
+
+
+def test_a_store_that_is_away_for_good_is_missed(monkeypatch, tmp_path):
+    monkeypatch.setattr(access, "_PATIENCE", 0.1)
+    journal.journal_path(tmp_path / "gone.zarr").mkdir()
+    with pytest.raises(fr.results.StoreError, match="there is no store there"):
+        fr.open(tmp_path / "gone.zarr")

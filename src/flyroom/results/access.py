@@ -2,9 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -20,6 +22,8 @@ from .schema import LAYOUT
 from .store import StoreError, read_schema
 
 LAZY = 2**26  # bytes: a larger store is not read through when it is opened
+_T = TypeVar("_T")
+_PATIENCE = 2.0  # seconds: how long one that is being replaced may be away
 
 
 def open(store: str | Path) -> xr.Dataset:
@@ -43,6 +47,49 @@ def open(store: str | Path) -> xr.Dataset:
         >>> runs = fr.open("runs/decay.zarr")  # doctest: +SKIP
     """
     path = place(store)
+    return steadily(path, lambda: _opened(path))
+
+
+def steadily(path: Path | str, read: Callable[[], _T]) -> _T:
+    """What `read` finds in a store and its journal, both as they were at one moment.
+
+    A training puts a new store in the place of the old one when it goes on, and takes the journal
+    away when it is over. Whoever reads meanwhile reads again.
+
+    Args:
+        path: the store; one at an address is read once, because no training is into it.
+        read: does so.
+    """
+    if not isinstance(path, Path):
+        return read()
+    last = time.monotonic() + _PATIENCE
+    while True:
+        before = _identity(path)
+        try:
+            found = read()
+        except Exception:
+            away = before[0] is None and before[1] is not None  # or not made yet
+            if time.monotonic() > last or (before == _identity(path) and not away):
+                raise
+        else:
+            if before == _identity(path):
+                return found
+        time.sleep(0.01)
+
+
+def _identity(path: Path) -> tuple[int | None, int | None]:
+    """Which folders are the store and its journal at the moment."""
+
+    def number(folder: Path) -> int | None:
+        try:
+            return os.stat(folder).st_ino
+        except OSError:
+            return None
+
+    return number(path), number(journal.journal_path(path))
+
+
+def _opened(path: Path | str) -> xr.Dataset:
     if isinstance(path, Path) and not (path / "runs" / "zarr.json").exists():
         raise StoreError(f"{path}: there is no store there. `flyroom train --store` makes one.")
     try:

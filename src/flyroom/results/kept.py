@@ -13,7 +13,7 @@ import zarr
 from ..models import AbstractNetwork
 from ..training import program_of
 from . import journal
-from .access import experiment_of, open
+from .access import experiment_of, open, steadily
 from .labels import paths, rebuild
 from .place import place
 from .store import StoreError, read
@@ -84,7 +84,7 @@ def networks(runs: xr.Dataset | str | Path, steps: Collection[int] | None = None
         ...     print(run, step, fr.measures.key_frequencies(network))
     """
     data = runs if isinstance(runs, xr.Dataset) else open(runs)
-    wanted, tables = set(data.run.values.tolist()), list(_tables(place(data.attrs["store"])))
+    wanted, tables = set(data.run.values.tolist()), _tables(place(data.attrs["store"]))
     last: dict[int, int] = {}
     for table in tables:
         for run, step in zip(table.runs.tolist(), table.steps.tolist(), strict=True):
@@ -136,8 +136,12 @@ def _filled(template: AbstractNetwork, row: Any) -> AbstractNetwork:
     return rebuild(template, {name: np.asarray(row[name]) for name in paths(template)})
 
 
-def _tables(path: Path | str) -> Iterator[_Table]:
+def _tables(path: Path | str) -> list[_Table]:
     """All weights, from the journal or from the store."""
+    return steadily(path, lambda: list(_found(path)))
+
+
+def _found(path: Path | str) -> Iterator[_Table]:
     notes = journal.journal_path(path) if isinstance(path, Path) else None
     if notes and notes.exists():
         for _, rows in journal.tables(notes, "weights", live=True):

@@ -6,7 +6,6 @@ import getpass
 import json
 import os
 import platform
-import shutil
 import tempfile
 import threading
 import warnings
@@ -20,7 +19,7 @@ from rich.console import Console
 
 from .. import results
 from ..models import AbstractNetwork
-from ..results import Schema, StoreError, journal, provenance, store
+from ..results import Schema, StoreError, disk, journal, provenance, store
 from ..spec import SpecError
 from ..training import Experiment, cache_programs
 from . import checkpoint
@@ -151,7 +150,7 @@ def work(
             failures = _run(path, todo, machine, survey)
         except KeyboardInterrupt as error:  # before the workers started, or after they ended
             raise Interrupted(f"{path}: stopped. Go on with: flyroom resume {path}") from error
-    shutil.rmtree(notes)
+    disk.discard(notes)
     if failures:
         run, text = next(iter(failures.items()))
         said = text.partition("\n")[0]
