@@ -1,21 +1,17 @@
 """`python -m benchmarks`: both sides in turn, each in a process of its own, and one table.
 
 Every comparison alternates ours and theirs in one go, and reports medians and the ratio of them.
-Where a step is mostly matrix products, the machine's rate on them is measured in the same rounds,
-because it drifts; the share of it is a ratio of medians too.
+Where a step is mostly matrix products, `share.py` holds it against the machine's rate on them, in
+turns of half a second.
 """
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from .machine import DEVICE_FLAGS
 
 HERE = Path(__file__).parent
 PAIR, TORCH = HERE / "reference" / "jax_pair_mod67.py", HERE / "reference" / "torch_mlp.py"
@@ -58,17 +54,10 @@ COMPARISONS: dict[str, tuple[list[str], list[str]]] = {
     "quadratic MLP vs its loop without test pass": (["quadratic"], loop("quadratic", 200, *ALONE)),
 }
 
-# GFLOP of the products that one step of one network needs, a multiplication and an addition
-# counting two. The transformer's are those of its folded matrices (LOG.md has the count); the
-# others' first layers are looked up, and their last is multiplied three times.
-GFLOP = {
-    "plain_mlp": 3 * 2 * 3830 * 512 * 113 / 1e9,
-    "nanda": 3.17,
-    "quadratic": 3 * 2 * 4704 * 500 * 97 / 1e9,
-}
+SHARES = ("plain_mlp", "nanda", "quadratic")
 
 
-def run(command: list[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+def run(command: list[str]) -> dict[str, Any]:
     """The JSON line that a command ends with."""
     done = subprocess.run(
         [sys.executable, *command],
@@ -76,7 +65,6 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> dic
         text=True,
         check=True,
         cwd=HERE.parent,
-        env=environment,
     )
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -84,24 +72,16 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> dic
 def compare(name: str, rounds: int) -> str:
     """One row of the table."""
     ours_command, theirs_command = COMPARISONS[name]
-    ours, theirs, machine = [], [], []
-    gflop = GFLOP.get(ours_command[0])
+    ours, theirs = [], []
     for _ in range(rounds):
-        if gflop:
-            machine.append(_squares())
         ours.append(run(["-m", "benchmarks.ours", *ours_command]))
         theirs.append(run(theirs_command))
     us, them = (statistics.median(_rate(r) for r in side) for side in (ours, theirs))
     loss = f"{ours[-1]['train_loss']:.2e} / {theirs[-1]['train_loss']:.2e}"
-    share = f"{us * gflop / statistics.median(machine):.0%}" if gflop else "–"
+    share = "–"
+    if (case := ours_command[0]) in SHARES:
+        share = f"{run(['-m', 'benchmarks.share', case])['share']:.0%}"
     return f"| {name} | {us:,.0f} | {them:,.0f} | {us / them:.1f}x | {share} | {loss} |"
-
-
-def _squares() -> float:
-    """GFLOP/s of products of 1,024-squares on two devices, as our side trains on."""
-    environment = os.environ | {"XLA_FLAGS": DEVICE_FLAGS, "JAX_PLATFORMS": "cpu"}
-    result = run([str(HERE / "machine.py"), "--part", "squares"], environment)
-    return result["squares"]["float32"]["square_1024"]["median"]
 
 
 def _rate(result: dict[str, Any]) -> float:

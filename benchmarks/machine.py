@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 DEVICE_FLAGS = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
 
@@ -75,7 +76,7 @@ def both_cores(dtype: str, *, size: int = 2048, repeats: int = 9) -> dict[str, d
 
 
 def repeated_products(
-    lefts: list[jax.Array], rights: list[jax.Array], iterations: int
+    lefts: list[jax.Array], rights: list[jax.Array], iterations: ArrayLike
 ) -> list[jax.Array]:
     """Multiplies each left by a right that changes from one iteration to the next.
 
@@ -97,13 +98,41 @@ def repeated_products(
     return jax.lax.fori_loop(0, iterations, body, zeros)
 
 
+class Products:
+    """Products of the given shapes, ready on devices.
+
+    Args:
+        shapes: the products `(m, k, n)`, done in this order over and over.
+        dtype: `"float32"`, or `"float64"` where JAX has it enabled.
+        places: the devices.
+
+    Attributes:
+        flops: operations of all of them, once, on every device.
+    """
+
+    def __init__(
+        self, shapes: Sequence[tuple[int, int, int]], dtype: str, places: Sequence[jax.Device]
+    ) -> None:
+        rng = np.random.default_rng(0)
+        lefts = [rng.standard_normal((m, k)).astype(dtype) for m, k, _ in shapes]
+        rights = [rng.standard_normal((4, k, n)).astype(dtype) for _, k, n in shapes]
+        self.flops = sum(2.0 * m * k * n for m, k, n in shapes) * len(places)
+        self._operands = [jax.device_put((lefts, rights), place) for place in places]
+        self._program = jax.jit(repeated_products)
+
+    def multiply(self, times: int) -> None:
+        """Does all of them so many times, on every device at the same time."""
+        # Dispatch does not wait, so all devices are at work before the first is waited for.
+        jax.block_until_ready([self._program(*each, times) for each in self._operands])
+
+
 def devices(
     shapes: Sequence[tuple[int, int, int]], dtype: str, *, target: float = 2e10, repeats: int = 9
 ) -> dict[str, float]:
     """Measures the products of the given shapes on every XLA device at the same time.
 
     Args:
-        shapes: The products `(m, k, n)`, done in this order over and over.
+        shapes: The products `(m, k, n)`.
         dtype: `"float32"`, or `"float64"` where JAX has it enabled.
         target: Operations per device and timed call; long enough to hide the dispatch.
         repeats: Timed calls.
@@ -111,25 +140,14 @@ def devices(
     Returns:
         Best and median rate in GFLOP/s, summed over the devices.
     """
-    rng = np.random.default_rng(0)
-    flops = sum(2.0 * m * k * n for m, k, n in shapes)
-    iterations = max(1, round(target / flops))
-    lefts = [rng.standard_normal((m, k)).astype(dtype) for m, k, _ in shapes]
-    rights = [rng.standard_normal((4, k, n)).astype(dtype) for _, k, n in shapes]
-    operands = [jax.device_put((lefts, rights), device) for device in jax.devices()]
-    program = jax.jit(repeated_products, static_argnums=2)
-
-    def work() -> None:
-        # Dispatch does not wait, so all devices are at work before the first is waited for.
-        jax.block_until_ready([program(*operand, iterations) for operand in operands])
-
-    return rates(work, flops * iterations * len(operands), repeats)
+    there = jax.devices()
+    products = Products(shapes, dtype, there)
+    times = max(1, round(target * len(there) / products.flops))
+    return rates(lambda: products.multiply(times), products.flops * times, repeats)
 
 
 def measure_part(part: str) -> dict[str, dict[str, dict[str, float]]]:
-    """Measures one part in this process, for both number types; `squares` in float32 alone."""
-    if part == "squares":
-        return {"float32": {"square_1024": devices(WORKLOADS["square_1024"], "float32")}}
+    """Measures one part in this process, for both number types."""
     jax.config.update("jax_enable_x64", True)
     types = ("float32", "float64")
     if part == "both_cores":
@@ -153,7 +171,7 @@ def in_own_process(part: str, xla_flags: str) -> dict[str, dict[str, dict[str, f
 def main() -> None:
     """Measures everything, or one part, and prints one JSON line."""
     parser = argparse.ArgumentParser(description="Matrix-multiplication ceiling in GFLOP/s.")
-    parser.add_argument("--part", choices=("both_cores", "devices", "squares"))
+    parser.add_argument("--part", choices=("both_cores", "devices"))
     part = parser.parse_args().part
     if part:
         print(json.dumps({part: measure_part(part)}))
