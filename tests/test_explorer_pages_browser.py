@@ -254,6 +254,7 @@ def test_a_pace_is_kept_and_what_is_changed_acts(page: Page, file: Path):
     # Nothing is learned at a rate of 0.
     assert label(page, "live-loss").split(":")[1] == first.split(":")[1]
     page.get_by_label("modulus p").fill("13")
+    wait_for_step(page, step(page) + 5)  # what is typed stays while the page draws
     page.get_by_label("modulus p").press("Enter")
     page.locator("output[data-step='0']").wait_for()
     assert "13 tokens" in (

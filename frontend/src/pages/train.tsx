@@ -5,6 +5,7 @@ import { inPlane, powers } from "../circle.ts";
 import { type Look, Note } from "../picture.tsx";
 import type { Point } from "../training/curve.ts";
 import {
+	type Field,
 	FIELDS,
 	formatSettings,
 	type Kind,
@@ -169,30 +170,47 @@ function Choices({ settings, run, set }: ChoiceProps): JSX.Element {
 			</div>
 			<div role="group" aria-label="Settings" class="fields">
 				{FIELDS[settings.kind].map((field) => (
-					<label key={field.name}>
-						{field.words}
-						<input
-							type="number"
-							min={field.low}
-							max={field.high}
-							step={field.step}
-							value={settings[field.name]}
-							onChange={(event) => {
-								const value = event.currentTarget.value;
-								const number = within(
-									field,
-									value === "" ? NaN : Number(value),
-									settings[field.name],
-								);
-								event.currentTarget.value = `${number}`;
-								set({ ...settings, [field.name]: number });
-							}}
-						/>
-					</label>
+					<Box
+						key={field.name}
+						{...{ field, value: settings[field.name] }}
+						put={(number) => set({ ...settings, [field.name]: number })}
+					/>
 				))}
 			</div>
 			<p class="key">{ABOUT[settings.kind]}</p>
 		</div>
+	);
+}
+
+interface BoxProps {
+	field: Field;
+	value: number;
+	put: (value: number) => void;
+}
+
+/** A number to be typed. What is typed stays while the page draws, and counts once it is confirmed. */
+function Box({ field, value, put }: BoxProps): JSX.Element {
+	const [typed, setTyped] = useState<string>();
+	const confirm = (input: HTMLInputElement) => {
+		const number = within(field, input.value === "" ? NaN : Number(input.value), value);
+		input.value = `${number}`;
+		setTyped(undefined);
+		put(number);
+	};
+	return (
+		<label>
+			{field.words}
+			<input
+				type="number"
+				min={field.low}
+				max={field.high}
+				step={field.step}
+				value={typed ?? value}
+				onInput={(event) => setTyped(event.currentTarget.value)}
+				onChange={(event) => confirm(event.currentTarget)}
+				onBlur={() => setTyped(undefined)}
+			/>
+		</label>
 	);
 }
 
