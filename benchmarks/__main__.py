@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .share import GFLOP
+
 HERE = Path(__file__).parent
 PAIR, TORCH = HERE / "reference" / "jax_pair_mod67.py", HERE / "reference" / "torch_mlp.py"
 
@@ -54,8 +56,6 @@ COMPARISONS: dict[str, tuple[list[str], list[str]]] = {
     "quadratic MLP vs its loop without test pass": (["quadratic"], loop("quadratic", 200, *ALONE)),
 }
 
-SHARES = ("plain_mlp", "nanda", "quadratic")
-
 
 def run(command: list[str]) -> dict[str, Any]:
     """The JSON line that a command ends with."""
@@ -79,7 +79,7 @@ def compare(name: str, rounds: int) -> str:
     us, them = (statistics.median(_rate(r) for r in side) for side in (ours, theirs))
     loss = f"{ours[-1]['train_loss']:.2e} / {theirs[-1]['train_loss']:.2e}"
     share = "–"
-    if (case := ours_command[0]) in SHARES:
+    if (case := ours_command[0]) in GFLOP:
         share = f"{run(['-m', 'benchmarks.share', case])['share']:.0%}"
     return f"| {name} | {us:,.0f} | {them:,.0f} | {us / them:.1f}x | {share} | {loss} |"
 

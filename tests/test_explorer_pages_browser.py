@@ -289,7 +289,7 @@ def part(page: Page) -> tuple[str, str, int]:
     return title, view, step(page)
 
 
-def told(page: Page, title: str) -> None:
+def wait_for_part(page: Page, title: str) -> None:
     """Returns once the part of that title is told."""
     page.locator(".sentence[aria-current] strong", has_text=title).wait_for()
 
@@ -302,7 +302,7 @@ def test_the_story_tells_what_the_measures_found(page: Page, runs: xr.Dataset, f
     seen = {}
     for button in page.locator(".sentence").all():
         button.click()
-        told(page, button.locator("strong").inner_text())
+        wait_for_part(page, button.locator("strong").inner_text())
         page.wait_for_timeout(50)
         title, view, at = part(page)
         seen[title] = (view, at, button.inner_text())
@@ -348,7 +348,7 @@ def test_the_story_goes_by_keyboard_and_by_scrolling(page: Page, file: Path):
     visit(page, file, "page=story&run=0")
     page.locator(".sentence").first.focus()
     page.keyboard.press("ArrowDown")
-    told(page, "It learns by heart")
+    wait_for_part(page, "It learns by heart")
     page.keyboard.press("ArrowDown")
     linked(page, "part=2")
     page.wait_for_timeout(900)
@@ -356,7 +356,7 @@ def test_the_story_goes_by_keyboard_and_by_scrolling(page: Page, file: Path):
     for _ in range(40):
         page.mouse.wheel(0, 150)
         page.wait_for_timeout(30)
-    told(page, "Your turn")
+    wait_for_part(page, "Your turn")
     link = page.url.split("#")[1]
     assert "part=" in link
 
