@@ -1,9 +1,10 @@
 """The throughput of a Ray cluster on this machine against that of the local executor.
 
-Both train the same sweep in turn, as long as is asked, and have to come to the same bits. Starting
-processes is part of the time. What a unit of work costs beside its training is told by units of one
-network and one step: how much longer 400 more of them take, with Ray and here. One JSON line comes
-out.
+Both train the same sweep in turn, as long as is asked. Their threads of XLA differ in number and so
+their sums in the last digits: losses have to agree for the first steps, and are told of the last.
+Starting processes is part of the time. What a unit of work costs beside its training is told by
+units of one network and one step: how much longer 400 more of them take, with Ray and here. One
+JSON line comes out.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 import flyroom as fr
 
 STEPS = 2_000
+ALIKE = 32  # steps for which rounding does not matter yet
 UNITS = (40, 440)
 WORKERS = 2
 
@@ -65,12 +67,15 @@ def main() -> None:
             for label, machine in machines.items():
                 seconds, found[label] = timed(folder, seeds, STEPS, machine)
                 taken[label].append(seconds)
-            np.testing.assert_array_equal(found["here"].test_loss, found["ray"].test_loss)
+            here, other = (found[label].test_loss.sel(step=slice(0, ALIKE)) for label in machines)
+            np.testing.assert_allclose(here, other, rtol=1e-3)
         told: dict[str, Any] = {"runs": seeds, "steps": STEPS, "workers": WORKERS}
         for what, values in (("seconds", taken), ("ms_of_a_unit", units)):
             told[what] = {label: round(statistics.median(x), 1) for label, x in values.items()}
         told["throughput_of_ray"] = round(told["seconds"]["here"] / told["seconds"]["ray"], 3)
-        told["test_loss"] = float(found["ray"].test_loss.isel(step=-1).mean())
+        told["test_loss"] = {
+            label: float(runs.test_loss.isel(step=-1).mean()) for label, runs in found.items()
+        }
         print(json.dumps(told))
 
 

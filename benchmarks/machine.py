@@ -3,28 +3,24 @@
 Two numbers to hold a training speed against:
 
 - `both_cores`: one large square product on all cores, by NumPy's BLAS and by JAX;
-- `devices`: given shapes on two single-thread XLA devices at once, which is how a batch of small
-  networks is spread over two cores. The rate is the sum over the devices.
+- `workers`: given shapes by a thread for each core at once, which is how a batch of small networks
+  is spread over the cores. The rate is the sum over the threads.
 
-Each is measured in a process of its own, because XLA reads its flags once. Run `python machine.py`;
-one JSON line comes out. `best` is the ceiling, `median` what other load left of it.
+Run `python machine.py`; one JSON line comes out. `best` is the ceiling, `median` what other load
+left of it.
 """
 
-import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-
-DEVICE_FLAGS = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
 
 # The products (m, k, n) of one training step, forward and backward, with factored weights
 # multiplied out first and one-hot first layers looked up.
@@ -99,85 +95,65 @@ def repeated_products(
 
 
 class Products:
-    """Products of the given shapes, ready on devices.
+    """Products of the given shapes, ready to be done by several threads at once.
 
     Args:
         shapes: the products `(m, k, n)`, done in this order over and over.
         dtype: `"float32"`, or `"float64"` where JAX has it enabled.
-        places: the devices.
+        workers: how many threads.
 
     Attributes:
-        flops: operations of all of them, once, on every device.
+        flops: operations of all of them, once, by every thread.
     """
 
-    def __init__(
-        self, shapes: Sequence[tuple[int, int, int]], dtype: str, places: Sequence[jax.Device]
-    ) -> None:
+    def __init__(self, shapes: Sequence[tuple[int, int, int]], dtype: str, workers: int) -> None:
         rng = np.random.default_rng(0)
         lefts = [rng.standard_normal((m, k)).astype(dtype) for m, k, _ in shapes]
         rights = [rng.standard_normal((4, k, n)).astype(dtype) for _, k, n in shapes]
-        self.flops = sum(2.0 * m * k * n for m, k, n in shapes) * len(places)
-        self._operands = [jax.device_put((lefts, rights), place) for place in places]
+        self.flops = sum(2.0 * m * k * n for m, k, n in shapes) * workers
+        self._operands = [jax.device_put((lefts, rights)) for _ in range(workers)]
         self._program = jax.jit(repeated_products)
+        self._pool = ThreadPoolExecutor(workers)
 
     def multiply(self, times: int) -> None:
-        """Does all of them so many times, on every device at the same time."""
-        # Dispatch does not wait, so all devices are at work before the first is waited for.
-        jax.block_until_ready([self._program(*each, times) for each in self._operands])
+        """Does all of them so many times, by every thread at the same time."""
+        run = self._pool.map(lambda each: self._program(*each, times), self._operands)
+        jax.block_until_ready(list(run))
 
 
-def devices(
+def workers(
     shapes: Sequence[tuple[int, int, int]], dtype: str, *, target: float = 2e10, repeats: int = 9
 ) -> dict[str, float]:
-    """Measures the products of the given shapes on every XLA device at the same time.
+    """Measures the products of the given shapes with a thread for each core at the same time.
 
     Args:
         shapes: The products `(m, k, n)`.
         dtype: `"float32"`, or `"float64"` where JAX has it enabled.
-        target: Operations per device and timed call; long enough to hide the dispatch.
+        target: Operations per thread and timed call; long enough to hide the dispatch.
         repeats: Timed calls.
 
     Returns:
-        Best and median rate in GFLOP/s, summed over the devices.
+        Best and median rate in GFLOP/s, summed over the threads.
     """
-    there = jax.devices()
-    products = Products(shapes, dtype, there)
-    times = max(1, round(target * len(there) / products.flops))
+    count = os.cpu_count() or 1
+    products = Products(shapes, dtype, count)
+    times = max(1, round(target * count / products.flops))
     return rates(lambda: products.multiply(times), products.flops * times, repeats)
 
 
-def measure_part(part: str) -> dict[str, dict[str, dict[str, float]]]:
-    """Measures one part in this process, for both number types."""
+def main() -> None:
+    """Measures everything for both number types, and prints one JSON line."""
     jax.config.update("jax_enable_x64", True)
     types = ("float32", "float64")
-    if part == "both_cores":
-        return {dtype: both_cores(dtype) for dtype in types}
-    return {
-        dtype: {name: devices(shapes, dtype) for name, shapes in WORKLOADS.items()}
-        for dtype in types
+    report = {
+        "cores": os.cpu_count(),
+        "both_cores": {dtype: both_cores(dtype) for dtype in types},
+        "workers": {
+            dtype: {name: workers(shapes, dtype) for name, shapes in WORKLOADS.items()}
+            for dtype in types
+        },
     }
-
-
-def in_own_process(part: str, xla_flags: str) -> dict[str, dict[str, dict[str, float]]]:
-    """Measures one part in a fresh process with the given XLA flags."""
-    environment = os.environ | {"XLA_FLAGS": xla_flags, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, __file__, "--part", part]
-    finished = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return json.loads(finished.stdout)[part]
-
-
-def main() -> None:
-    """Measures everything, or one part, and prints one JSON line."""
-    parser = argparse.ArgumentParser(description="Matrix-multiplication ceiling in GFLOP/s.")
-    parser.add_argument("--part", choices=("both_cores", "devices"))
-    part = parser.parse_args().part
-    if part:
-        print(json.dumps({part: measure_part(part)}))
-        return
-    report = {"cores": os.cpu_count(), "both_cores": in_own_process("both_cores", "")}
-    print(json.dumps(report | {"devices": in_own_process("devices", DEVICE_FLAGS)}))
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

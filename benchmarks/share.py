@@ -1,6 +1,6 @@
 """What share of the machine's rate on 1,024-squares the products of a training step reach.
 
-Two networks take steps on two devices, and the two devices multiply squares, in turns of about half
+Two workers let a network each take steps, and two threads multiply squares, in turns of about half
 a second: a machine whose speed drifts by a factor of two within a minute is the same for both. The
 share is the median over the turns. One JSON line comes out.
 """
@@ -33,7 +33,7 @@ TURN = 0.5  # seconds
 
 
 class Network:
-    """A network alone in a slot of a device, as the workers of a CPU have it."""
+    """A network alone in a slot, as the workers of a CPU have it."""
 
     def __init__(self, todo: fr.sweeps.Plan, run: int, device: Any) -> None:
         (group,) = todo.groups
@@ -71,7 +71,7 @@ def main() -> None:
 
         step(1)
         n = max(1, round(TURN * 5 / seconds(lambda: step(5))))
-        squares = Products(WORKLOADS["square_1024"], "float32", there)
+        squares = Products(WORKLOADS["square_1024"], "float32", len(there))
         squares.multiply(10)
         many = max(1, round(TURN * 10 / seconds(lambda: squares.multiply(10))))
         ours, machine = [], []

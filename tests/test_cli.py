@@ -126,8 +126,11 @@ def test_there_is_at_least_one_of_what_is_counted(option, number, capsys, tmp_pa
 def test_a_number_of_devices_that_is_none_is_named(monkeypatch):
     for text in ("0", "-1", "two", "1.5"):
         monkeypatch.setenv(environment.DEVICES, text)
-        with pytest.raises(ValueError, match=f"FLYROOM_DEVICES: got '{text}'; allowed: a whole"):
-            environment.configure()
+        with pytest.raises(fr.SpecError, match=f"FLYROOM_DEVICES: got '{text}'; allowed: a whole"):
+            fr.train(fr.recipes.pair_mod67())
+    monkeypatch.setenv(environment.DEVICES, "3")
+    assert len(fr.training.devices()) == 3
+    assert len(fr.training.devices(2)) == 2
 
 
 @pytest.mark.parametrize(

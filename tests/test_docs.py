@@ -172,9 +172,8 @@ def shown_pages() -> list[Path]:
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty folder to be in, and no change of the environment that outlives the test."""
+    """An empty folder to be in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 

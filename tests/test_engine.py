@@ -97,7 +97,7 @@ def test_segment_cuts_change_no_bit(make, machine):
 
 
 @both_mappings
-def test_number_of_devices_changes_no_bit(machine):
+def test_number_of_workers_changes_no_bit(machine):
     two = fr.Machine(devices=2, slots=machine.slots, mapping=machine.mapping, progress=False)
     one, other = (fr.train(modular(), {"seed": range(5)}, machine=m) for m in (machine, two))
     assert_same_bits(one, other)

@@ -69,7 +69,7 @@ def test_a_sweep_says_what_it_will_cost_and_how_it_went(tmp_path, monkeypatch):
     store = tmp_path / "runs.zarr"
     over = {"seed": range(4), "optimizer.weight_decay": [0.1, 1.0]}
     lines = told(monkeypatch, lambda: fr.train(modular(), over, store=store, machine=machine))
-    assert lines[0].startswith("8 runs in 1 program on 1 cpu device, 3 slots each (map): about ")
+    assert lines[0].startswith("8 runs in 1 program on 1 cpu worker, 3 slots each (map): about ")
     assert lines[-1].startswith("8/8 runs ")
     assert " train accuracy " in lines[-1]
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -201,7 +200,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "studies" / "tiny_one").mkdir(parents=True)
     (tmp_path / "studies" / "tiny_one" / "study.py").write_text(STUDY.replace("STEPS", "6"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
     return tmp_path
 
 

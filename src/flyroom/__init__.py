@@ -6,9 +6,6 @@ command that trains nothing does not wait for JAX.
 
 import lazy_loader
 
-from . import environment
-
 __version__ = "0.1.0"
 
-environment.configure()
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

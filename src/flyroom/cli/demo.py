@@ -1,6 +1,5 @@
 from pathlib import Path
 
-from .. import environment
 from .options import Count
 
 
@@ -28,11 +27,10 @@ def demo(
     store
         Where the results go; runs/demo.zarr, or the next free number, if not given.
     devices
-        How many CPU devices to use; one for each core if not given.
+        How many workers the CPU has; one for each core if not given.
     json
         End with one line of JSON on standard output.
     """
-    environment.configure(devices)
     print("flyroom: 24 neurons learn to add modulo 67; loading JAX …", flush=True)
     import time
 

@@ -48,13 +48,10 @@ def explain(
     step
         At which step its weights were kept; the last if not given.
     devices
-        How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
+        How many workers the CPU has; one for each core if not given (or FLYROOM_DEVICES).
     json
         End with one line of JSON on standard output.
     """
-    from .. import environment
-
-    environment.configure(devices)
     from json import dumps
 
     from rich.console import Console
@@ -63,7 +60,7 @@ def explain(
 
     with output.errors(json):
         if file.suffix == ".zarr":
-            table, told = _of_store(file, run, step)
+            table, told = _of_store(file, run, step, devices)
         else:
             told = _of_file(file, config, _asked(task, p, operation, group))
             table = _lines(told)
@@ -91,7 +88,9 @@ def _asked(task: str | None, p: int | None, operation: str, group: str | None) -
     return GroupOperation(degree=int(found[1]))
 
 
-def _of_store(path: Path, run: int | None, step: int | None) -> tuple[Table, Any]:
+def _of_store(
+    path: Path, run: int | None, step: int | None, devices: int | None
+) -> tuple[Table, Any]:
     """What is said of one run or of all, as people and as programs read it."""
     from .. import mechanisms, results
 
@@ -101,7 +100,7 @@ def _of_store(path: Path, run: int | None, step: int | None) -> tuple[Table, Any
         found = mechanisms.explain(runs, run=one, step=step)
         told = {"layout": f"store, run {one}", **_told(found)}
         return _lines(told), told
-    data = mechanisms.explain_runs(runs, steps=None if step is None else [step])
+    data = mechanisms.explain_runs(runs, steps=None if step is None else [step], devices=devices)
     rows = data.squeeze(drop=True).to_dataframe().reset_index().to_dict("records")
     table = Table(box=None)
     for name in rows[0]:

@@ -62,9 +62,9 @@ def map(
     on
         Where: here, or on a Ray cluster, as of `flyroom train`.
     devices
-        How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
+        How many workers the CPU has; one for each core if not given (or FLYROOM_DEVICES).
     slots
-        How many networks stand side by side on each device.
+        How many networks each has side by side.
     precision
         float32 or float64.
     quiet
@@ -72,9 +72,6 @@ def map(
     json
         End with one line of JSON on standard output.
     """
-    from .. import environment
-
-    environment.configure(devices)
     from json import dumps
 
     from .. import figures, sweeps

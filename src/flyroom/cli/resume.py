@@ -1,7 +1,6 @@
 import time
 from pathlib import Path
 
-from .. import environment
 from .options import Count
 
 
@@ -28,15 +27,14 @@ def resume(
         Where: here, on the Ray cluster of this machine (ray; one is started if there is none), or
         on another (ray://host:10001).
     devices
-        How many CPU devices to use.
+        How many workers the CPU has.
     slots
-        How many networks stand side by side on each device.
+        How many networks each has side by side.
     quiet
         Show no progress.
     json
         End with one line of JSON on standard output.
     """
-    environment.configure(devices)
     from .. import sweeps
     from . import output, sources
 

@@ -2,7 +2,6 @@ from pathlib import Path
 
 from rich.table import Table
 
-from .. import environment
 from .options import Count
 
 
@@ -37,11 +36,10 @@ def study(
         The folder in which the two files of each report get a folder of their own, beside one
         report of all if there are several; that of the stores if not given.
     devices
-        How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
+        How many workers the CPU has; one for each core if not given (or FLYROOM_DEVICES).
     json
         End with one line of JSON on standard output.
     """
-    environment.configure(devices)
     from json import dumps
 
     from rich.console import Console

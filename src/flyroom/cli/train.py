@@ -2,7 +2,6 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from .. import environment
 from .options import Count, Words
 
 
@@ -50,9 +49,9 @@ def train(
         Where: here, on the Ray cluster of this machine (ray; one is started if there is none), or
         on another (ray://host:10001).
     devices
-        How many CPU devices to use; one for each core if not given (or FLYROOM_DEVICES).
+        How many workers the CPU has; one for each core if not given (or FLYROOM_DEVICES).
     slots
-        How many networks stand side by side on each device.
+        How many networks each has side by side.
     precision
         float32 or float64.
     live
@@ -64,7 +63,6 @@ def train(
     json
         End with one line of JSON on standard output.
     """
-    environment.configure(devices)
     from .. import sweeps
     from . import output, sources
     from .explore import serve

@@ -2,7 +2,6 @@ import functools
 import time
 from pathlib import Path
 
-from .. import environment
 from . import phases
 from .options import Words
 
@@ -29,7 +28,6 @@ def watch(
     json
         Say it once, as one line of JSON on standard output.
     """
-    environment.configure()
     from json import dumps
 
     from rich.console import Console

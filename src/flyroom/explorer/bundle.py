@@ -15,7 +15,7 @@ CURVES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 
 def bundle(
-    runs: xr.Dataset, *, title: str | None = None, limit: int = 3_600_000, explained: int = 0
+    runs: xr.Dataset, *, title: str | None = None, limit: int = 3_400_000, explained: int = 0
 ) -> bytes:
     """Everything that the explorer shows of some runs, as one row of bytes.
 

@@ -21,7 +21,7 @@ def write_page(
     path: str | Path,
     *,
     title: str | None = None,
-    limit: int = 3_600_000,
+    limit: int = 3_400_000,
     explained: int = 24,
 ) -> Path:
     """Writes one HTML file in which results are looked at and taken apart, and that needs no other.

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
-from .. import results
+from .. import results, training
 from ..spec import SpecError
 from ..tasks import AbstractTask
 from .explain import Explanation, explain
 
-AHEAD = 8  # networks read for each device before they are explained
+AHEAD = 8  # networks read for each worker before they are explained
 NUMBERS = ("accuracy", "sufficient", "necessary", "predictive")
 
 Found = tuple[results.Kept, Explanation | SpecError]
@@ -27,16 +27,18 @@ def explain_runs(
     task: AbstractTask | None = None,
     *,
     steps: Sequence[int] | None = None,
+    devices: int | None = None,
 ) -> xr.Dataset:
     """Says of every run which algorithm it computes with, and how that came about.
 
-    Networks are explained side by side, one on each device. One that cannot be, as it diverged or
+    Networks are explained side by side, one by each worker. One that cannot be, as it diverged or
     was not kept, has the mechanism `""` and no numbers.
 
     Args:
         runs: an opened store, or the path of one.
         task: as in `explain`; that of each run if `None`.
         steps: at which the weights were kept that are explained; if `None`, the last of each run.
+        devices: how many workers; all of `flyroom.training.devices` if `None`.
 
     Returns:
         Over `run` and, where steps are given, `step`: `mechanism`, `parts` (such as "the
@@ -61,7 +63,7 @@ def explain_runs(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("explaining", total=data.sizes["run"] * len(wanted))
-        for kept, found in _each(data, task, steps):
+        for kept, found in _each(data, task, steps, devices):
             progress.advance(bar)
             if isinstance(found, SpecError):
                 errors.append(found)
@@ -83,10 +85,10 @@ def explain_runs(
 
 
 def _each(
-    data: xr.Dataset, task: AbstractTask | None, steps: Sequence[int] | None
+    data: xr.Dataset, task: AbstractTask | None, steps: Sequence[int] | None, devices: int | None
 ) -> Iterator[Found]:
-    """Networks and what is said of them, read ahead a little, explained on all devices."""
-    devices, items = jax.local_devices(), results.networks(data, steps)
+    """Networks and what is said of them, read ahead a little, explained by all workers."""
+    team, items = training.devices(devices), results.networks(data, steps)
 
     def one(kept: results.Kept, device: Any) -> Found:
         try:
@@ -96,10 +98,10 @@ def _each(
         except SpecError as error:  # one bad run never stops its neighbours
             return kept, error
 
-    # As many networks at once as there are devices: products with threads of their own only wait.
-    with threadpool_limits(1), ThreadPoolExecutor(len(devices)) as pool:
-        while some := list(itertools.islice(items, AHEAD * len(devices))):
-            yield from pool.map(one, some, itertools.cycle(devices))
+    # As many networks at once as there are workers: products with threads of their own only wait.
+    with threadpool_limits(1), ThreadPoolExecutor(len(team)) as pool:
+        while some := list(itertools.islice(items, AHEAD * len(team))):
+            yield from pool.map(one, some, itertools.cycle(team))
 
 
 def _row(found: Explanation) -> tuple[Any, ...]:

@@ -41,7 +41,6 @@ from .worker import Job, Worker
 
 About = tuple[Space, tuple[Group, ...], AbstractNetwork | None, bool, float]  # of a job
 ATTEMPTS = 3  # as it is, then once more elsewhere, then each run by itself
-_FLAGS = "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -232,7 +231,7 @@ class Cluster(AbstractCrew):
                 num_gpus=gpus,
                 max_concurrency=2,  # it trains, and can be told to stop
                 scheduling_strategy="SPREAD",
-                runtime_env={"env_vars": {"XLA_FLAGS": _FLAGS}},
+                runtime_env={"env_vars": {"PJRT_NPROC": "1"}},  # XLA's threads; it has one core
             )
             self.processes[place] = self._begun(place, kind.remote(self.about), stop)
         return self.processes[place]

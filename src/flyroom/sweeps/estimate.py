@@ -56,7 +56,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
 
     Args:
         todo: the sweep.
-        crew: who does it; it is measured on the devices of this machine, all at once.
+        crew: who does it; it is measured with as many workers on this machine, all at once.
         steps: model-steps that are still to be done.
         left: how many runs of each program are not over.
     """
@@ -133,7 +133,7 @@ def _weights(group: Group) -> float:
 
 
 def _measured(todo: Plan, group: Group, crew: AbstractCrew) -> Cost:
-    """The cost of one network while every device is as busy as it will be."""
+    """The cost of one network while every worker is as busy as it will be."""
     team, began = devices(crew.size), time.perf_counter()
     given = fixed(todo.space.at(int(group.runs[0])), group.sizes)
     with ThreadPoolExecutor(len(team)) as pool:

@@ -1,4 +1,4 @@
-"""What networks train on, seen from the verbs; here the devices of this machine."""
+"""What networks train on, seen from the verbs; here the workers of this machine."""
 
 import abc
 import dataclasses
@@ -81,12 +81,12 @@ class AbstractMachine(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machine(AbstractMachine):
-    """How the devices of this machine are used. None of it changes what is computed.
+    """How this machine is used. None of it changes what is computed.
 
     Args:
-        devices: how many to use; all if `None`.
-        slots: networks side by side on each device; chosen for the kind of device if `None`.
-        mapping: `"map"` trains the slots of a device one after another, `"vmap"` all as one batch;
+        devices: how many workers, each on a GPU or a core of its own; if `None`, one for each.
+        slots: networks that each has side by side; chosen for the kind of device if `None`.
+        mapping: `"map"` trains the slots of a worker one after another, `"vmap"` all as one batch;
             by default the former on CPUs and the latter elsewhere.
         checkpoint_every: seconds between checkpoints, which is what a crash can cost.
         keep_bytes: final weights are kept if all of them take no more than this.
@@ -109,12 +109,12 @@ class Machine(AbstractMachine):
 
 
 class Crew(AbstractCrew):
-    """A worker for each device, in a thread of its own."""
+    """A worker for each place in a team, in a thread of its own."""
 
     def __init__(self, team: list[Device], mapping: MappingKind, slots: int) -> None:
         self.team, self.mapping, self.slots = team, mapping, slots
         self.size = len(team)
-        self.words = f"{self.size} {team[0].device_kind} {plural('device', self.size)}"
+        self.words = f"{self.size} {team[0].device_kind} {plural('worker', self.size)}"
 
     def hire(self, job: Job, notes: Path) -> Sequence[Hand]:
         folders = journal.session(notes, self.size)

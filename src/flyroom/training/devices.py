@@ -4,13 +4,38 @@ from typing import Any
 
 import jax
 
+from .. import environment
+from ..spec import SpecError
+
 Device = Any  # a `jax.Device`, which is a variable to type checkers
 
 
 def devices(count: int | None = None) -> list[Device]:
-    """The first `count` devices that JAX has; all of them if `None`."""
+    """Where `count` workers compute, each in a thread of its own.
+
+    Of GPUs each has one, and there are no more workers than that. A CPU is one device to JAX, which
+    all of its workers share.
+
+    Args:
+        count: how many; if `None`, one for each GPU, and on a CPU as many as the environment
+            variable `FLYROOM_DEVICES` says, or one for each core.
+
+    Raises:
+        SpecError: the environment variable is no number of workers.
+
+    Example:
+        >>> len(devices(2))
+        2
+    """
     found = jax.local_devices()
-    return found[: count or len(found)]
+    if found[0].platform != "cpu":
+        return found[: count or len(found)]
+    asked = os.environ.get(environment.DEVICES) or str(environment.cores())
+    if not asked.isdecimal() or int(asked) < 1:
+        raise SpecError(
+            f"{environment.DEVICES}: got {asked!r}; allowed: a whole number of at least 1."
+        )
+    return found[:1] * (count or int(asked))
 
 
 def cache_programs() -> None:

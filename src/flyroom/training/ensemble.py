@@ -36,7 +36,7 @@ class Ensemble:
 
     def start(self, fixed: Fixed, network: AbstractNetwork | None = None) -> State:
         """The state of one slot at age zero, on the host: a fresh network, or the given one."""
-        # Always on the same device, so that it is compiled once however many devices there are.
+        # Always on the same device and in turn, so that it is compiled once for all workers.
         with _starting, jax.enable_x64(self.program.wide):
             if network is None:
                 return jax.device_get(self._start(fixed))
