@@ -103,6 +103,13 @@ def test_number_of_workers_changes_no_bit(machine):
     assert_same_bits(one, other)
 
 
+def test_number_of_workers_changes_no_bit_of_a_larger_network():
+    """XLA gives parts of its products to threads, which it does not of the smallest."""
+    large = fr.spec.replace(fr.recipes.pair_mod67(), {"steps": 300})
+    one, two = (fr.Machine(devices=n, slots=1, progress=False) for n in (1, 2))
+    assert_same_bits(*(fr.train(large, {"seed": range(3)}, machine=m) for m in (one, two)))
+
+
 def test_a_leaf_compiles_once_and_a_shape_once_per_value(traces):
     quick = modular(steps=3)
     fr.train(quick, {"optimizer.weight_decay": [0.1, 0.2, 0.3], "seed": range(2)}, machine=MAPPED)
