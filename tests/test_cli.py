@@ -123,11 +123,13 @@ def test_there_is_at_least_one_of_what_is_counted(option, number, capsys, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_number_of_devices_that_is_none_is_named(monkeypatch):
+def test_a_number_of_devices_that_is_none_is_named(monkeypatch, tmp_path):
     for text in ("0", "-1", "two", "1.5"):
         monkeypatch.setenv(environment.DEVICES, text)
         with pytest.raises(fr.SpecError, match=f"FLYROOM_DEVICES: got '{text}'; allowed: a whole"):
-            fr.train(fr.recipes.pair_mod67())
+            fr.train(fr.recipes.pair_mod67(), store=tmp_path / "runs.zarr")
+        assert shell("train", "pair-mod67", "--store", str(tmp_path / "runs.zarr")) == 2
+        assert not list(tmp_path.iterdir())
     monkeypatch.setenv(environment.DEVICES, "3")
     assert len(fr.training.devices()) == 3
     assert len(fr.training.devices(2)) == 2

@@ -76,7 +76,7 @@ def map(
         ... )  # doctest: +SKIP
         >>> diagram.probability.sel(phase="grokking")  # doctest: +SKIP
     """
-    space = _space(experiment, over, seeds)
+    machine, space = machine or Machine(), _space(experiment, over, seeds)
     most = _number(budget, space.count)
     if not 0 <= tolerance < 1:
         raise SpecError(f"map.tolerance: got {tolerance}; allowed: at least 0 and below 1.")
@@ -102,7 +102,7 @@ def map(
                 return diagram.assign_attrs(store=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     dataclasses.replace(manifest, survey=survey.written()).write(path)
-    runs = work(path, todo, machine or Machine(), survey)
+    runs = work(path, todo, machine, survey)
     return survey.diagram(runs).assign_attrs(store=str(path))
 
 

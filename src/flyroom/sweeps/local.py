@@ -76,7 +76,7 @@ def train(
         if store is None
         else results.folder(store)
     )
-    todo = plan(experiment, over)
+    machine, todo = machine or Machine(), plan(experiment, over)
     for text in todo.never:
         warnings.warn(text, stacklevel=2)
     if path.exists() or journal.journal_path(path).exists():
@@ -86,7 +86,7 @@ def train(
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     Manifest.of(todo.space, provenance()).write(path, begin)
-    return work(path, todo, machine or Machine())
+    return work(path, todo, machine)
 
 
 def resume(
@@ -108,7 +108,7 @@ def resume(
         StoreError: there is no such store, or it is of another experiment.
         Interrupted: it was stopped again.
     """
-    path = results.folder(store)
+    machine, path = machine or Machine(), results.folder(store)
     manifest = Manifest.read(path)
     space = manifest.space(path, experiment)
     if steps is None and not journal.journal_path(path).exists():
@@ -122,7 +122,7 @@ def resume(
         manifest.extended(steps).write(path)
         space = Manifest.read(path).space(path, experiment, steps)
     survey = Survey.read(manifest.survey) if manifest.survey else None
-    return work(path, plan(space.experiment, space.over), machine or Machine(), survey)
+    return work(path, plan(space.experiment, space.over), machine, survey)
 
 
 def work(

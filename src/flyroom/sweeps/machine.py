@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from ..results import journal
 from ..spec import SpecError
-from ..training import Device, MappingKind, devices
+from ..training import Device, MappingKind, devices, workers
 from .worker import Job, Worker
 
 
@@ -99,6 +99,8 @@ class Machine(AbstractMachine):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.devices is None:
+            workers()  # what the environment gets wrong is said before anything is written
         if self.mapping not in (None, "map", "vmap"):
             raise SpecError(f"Machine.mapping: got {self.mapping!r}; allowed: 'map', 'vmap'.")
 

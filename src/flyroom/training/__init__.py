@@ -1,7 +1,12 @@
 """The only room that compiles: experiments, what they record, and the engine."""
 
 from . import engine as engine
-from .devices import Device as Device, cache_programs as cache_programs, devices as devices
+from .devices import (
+    Device as Device,
+    cache_programs as cache_programs,
+    devices as devices,
+    workers as workers,
+)
 from .engine import Fixed as Fixed, Nouns as Nouns, Program as Program, State as State
 from .ensemble import (
     Ensemble as Ensemble,

@@ -17,11 +17,10 @@ def devices(count: int | None = None) -> list[Device]:
     all of its workers share.
 
     Args:
-        count: how many; if `None`, one for each GPU, and on a CPU as many as the environment
-            variable `FLYROOM_DEVICES` says, or one for each core.
+        count: how many; if `None`, one for each GPU, and on a CPU as many as `workers` says.
 
     Raises:
-        SpecError: the environment variable is no number of workers.
+        SpecError: as `workers` does.
 
     Example:
         >>> len(devices(2))
@@ -30,12 +29,25 @@ def devices(count: int | None = None) -> list[Device]:
     found = jax.local_devices()
     if found[0].platform != "cpu":
         return found[: count or len(found)]
+    return found[:1] * (count or workers())
+
+
+def workers() -> int:
+    """How many workers a CPU has: as many as `FLYROOM_DEVICES` says, or one for each core.
+
+    Raises:
+        SpecError: this environment variable is no number of workers.
+
+    Example:
+        >>> workers() >= 1
+        True
+    """
     asked = os.environ.get(environment.DEVICES) or str(environment.cores())
     if not asked.isdecimal() or int(asked) < 1:
         raise SpecError(
             f"{environment.DEVICES}: got {asked!r}; allowed: a whole number of at least 1."
         )
-    return found[:1] * (count or int(asked))
+    return int(asked)
 
 
 def cache_programs() -> None:
