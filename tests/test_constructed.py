@@ -87,6 +87,53 @@ def test_the_activation_counts_by_its_even_part_alone():
     assert shares["tanh"] < 0.05
 
 
+@pytest.mark.parametrize("neurons", range(9, 17))
+@pytest.mark.parametrize("activation", [relu, square, fr.models.absolute])
+def test_more_neurons_are_exact(neurons: int, activation):
+    assert right(constructed.circles(67, neurons, activation=activation), 67) == 1
+
+
+def test_other_even_parts_answer_as_well():
+    network = constructed.circles(67, 5, (4, 5, 7, 26))
+    found = [
+        right(fr.measures.with_activation(network, f), 67) for f in (fr.models.monomial(4), jnp.exp)
+    ]
+    assert found == pytest.approx([1, 0.992], abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("p", "frequencies", "neurons", "activation", "expected"),
+    [
+        (67, (4, 5, 7, 26), 5, relu, 0.055), (67, (4, 5, 7, 26), 6, relu, 0.034),
+        (67, (4, 5, 7, 26), 7, relu, 0.059), (67, (4, 5, 7, 26), 8, relu, 0.045),
+        (67, (4, 5, 7, 26), 5, square, 0.0152), (113, (14, 35, 41, 42, 52), 5, relu, 0.043),
+        (67, (1,), 5, relu, 4e-5),
+    ],
+)  # fmt: skip
+def test_margins_of_circles_beside_their_largest_logit(
+    p, frequencies, neurons, activation, expected
+):
+    network = constructed.circles(p, neurons, frequencies, activation=activation)
+    a, b = np.divmod(np.arange(p * p), p)
+    logits = np.asarray(network.table(jnp.stack([a, b], 1)))
+    answers = logits[np.arange(p * p), (a + b) % p]
+    others = np.where(np.eye(p, dtype=bool)[(a + b) % p], -np.inf, logits).max(1)
+    assert (answers - others).min() / logits.max() == pytest.approx(expected, rel=0.03)
+
+
+def test_a_sum_of_circles_is_read_at_half_its_angle():
+    """Which goes round twice: p half angles answer half of the pairs, p whole ones nearly none."""
+    p = 67
+    turn, pairs = np.pi / p * np.arange(2 * p), np.divmod(np.arange(p * p), p)
+    points = np.stack([np.cos(2 * turn[:p]), np.sin(2 * turn[:p])], 1)
+    sums, labels = points[pairs[0]] + points[pairs[1]], (pairs[0] + pairs[1]) % p
+    halves = sums @ np.stack([np.cos(turn), np.sin(turn)])
+    folded = np.maximum(halves[:, :p], halves[:, p:])
+    assert alone(folded, labels) == p * p
+    assert alone(halves[:, :p], labels) / p**2 == pytest.approx(0.5, abs=0.01)
+    assert alone(sums @ points.T, labels) / p**2 == pytest.approx(0.009, abs=0.01)
+
+
 def test_a_square_on_a_circle_has_the_logits_of_theory():
     n, p = 3, 31
     network = constructed.circles(p, n, (2,), rotation=0.4, activation=square)
@@ -100,11 +147,13 @@ def test_a_square_on_a_circle_has_the_logits_of_theory():
 
 def test_random_phases_answer_as_often_as_measured():
     shares = {}
-    for width in (48, 96, 288):
+    for width in (48, 96, 144, 192, 288):
         draws = [constructed.quadratic(97, width, seed=seed) for seed in range(5)]
         shares[width] = [answered(network, 97) for network in draws]
     assert 0.80 < np.mean(shares[48]) < 0.92  # 0.867
     assert np.mean(shares[96]) > 0.99  # 0.998
+    assert np.mean(shares[144]) > 0.999  # 0.9999
+    assert np.mean(shares[192]) > 0.9995  # 1
     assert min(shares[288]) == 1
 
 
@@ -190,6 +239,49 @@ def test_parity_networks_answer_the_task():
         assert fr.measures.accuracy(build(9, 3), task.split(0).test) == 1
     pairs = fr.tasks.SparseParity(n=9, k=2, train_count=400, test_count=100)
     assert fr.measures.accuracy(constructed.parity_xor(9), pairs.split(0).test) == 1
+
+
+def bits(n: int) -> np.ndarray:
+    """All rows of so many bits and a constant 1."""
+    return np.pad(np.array([*np.ndindex(*n * (2,))], float), ((0, 0), (0, 1)), constant_values=1)
+
+
+@pytest.mark.parametrize("k", range(1, 9))
+def test_parity_networks_on_bits_are_one_where_ones_are_odd(k: int):
+    rows, networks = bits(9), [build(9, k) for build in PARITY.values()]
+    odd = 2 * (rows[:, :k].sum(1) % 2) - 1
+    for network in (constructed.parity_ones(9, k), *map(constructed.parity_in_bits, networks)):
+        np.testing.assert_allclose(network.table(jnp.asarray(rows))[:, 0], odd, atol=1e-10)
+
+
+def test_cases_on_bits_have_the_weights_of_theory():
+    """Twice the signs, and biases −Σs − (k − 1); x = 2z − 1 numbers the cases the other way."""
+    network = constructed.parity_in_bits(constructed.parity_cases(5, 3))
+    signs, constant = -np.asarray(network.first[:3]) / 2, np.asarray(network.first[5])
+    assert set(np.ravel(signs)) == {-1.0, 1.0}
+    np.testing.assert_array_equal(constant, signs.sum(0) - 2)
+    np.testing.assert_array_equal(network.weights[0][:, 0], -signs.prod(0))
+    task = fr.tasks.SparseParity(n=9, k=3, encoding="bits", train_count=400, test_count=100)
+    for build in PARITY.values():
+        network = constructed.parity_in_bits(build(9, 3))
+        assert fr.measures.accuracy(network, task.split(0).test) == 1
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "noise", "share"),
+    [
+        (50, 2, 0.02, 1.000), (50, 2, 0.05, 0.997), (50, 2, 0.1, 0.901), (50, 2, 0.2, 0.658),
+        (40, 3, 0.05, 0.999), (40, 3, 0.1, 0.925),
+    ],
+)  # fmt: skip
+def test_how_much_noise_on_all_weights_a_parity_network_bears(n, k, noise, share):
+    """Against a thousand draws in NumPy."""
+    network, random = constructed.parity_cases(n, k), np.random.default_rng(0)
+    x, found = random.choice([-1.0, 1.0], (1000, n)), []
+    for _ in range(40):
+        noisy = jax.tree.map(lambda w: w + noise * random.normal(size=w.shape), network)
+        found.append((np.sign(noisy.table(jnp.asarray(x))[:, 0]) == x[:, :k].prod(1)).mean())
+    assert np.mean(found) == pytest.approx(share, abs=0.015)
 
 
 def test_what_parity_networks_cost():

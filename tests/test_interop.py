@@ -264,6 +264,43 @@ def test_what_a_wrong_file_or_modulus_is_told(
         assert said in json.loads(out)["error"]
 
 
+def test_a_modulus_that_is_one_too_small_is_asked_about(
+    published: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A network may know one token more than there are elements, which it was never asked about."""
+    code, out, _ = told(capsys, str(published / "pizza_model_a.pt"), "--p", "58", "--json")
+    found = json.loads(out.splitlines()[-1])
+    assert (code, found["mechanism"]) == (0, "no explanation")
+    assert found["verdict"].endswith("It knows 59 tokens: was it trained modulo 59?")
+
+
+def test_two_layers_and_narrow_embeddings_are_told_as_far_as_it_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    random = np.random.default_rng(0)
+    shapes = {
+        "embed.weight": (11, 2), "l1.weight": (16, 2), "l1.bias": (16,), "l2.weight": (9, 16),
+        "l2.bias": (9,), "unembed.weight": (11, 9),
+    }  # fmt: skip
+    path = tmp_path / "model_b.npz"
+    np.savez(path, **{k: random.normal(size=v).astype(np.float32) for k, v in shapes.items()})
+    code, out, _ = told(capsys, str(path), "--p", "11", "--json")
+    found = json.loads(out.splitlines()[-1])
+    assert (code, found["layout"]) == (0, "pizza linear model")
+    assert found["idealised"] is None
+    assert 0 < found["circularity"] <= 1
+
+
+def test_what_is_no_number_is_null_to_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A network of zeros has no gradients, and so no angle between them."""
+    shapes = {"embed": (11, 2), "hidden": (2, 6), "out": (6, 2)}
+    zeros: dict[str, Any] = {k: np.zeros(v, np.float32) for k, v in shapes.items()}
+    np.savez(tmp_path / "zeros.npz", **zeros)
+    _, out, _ = told(capsys, str(tmp_path / "zeros.npz"), "--p", "11", "--json")
+    found = json.loads(out.splitlines()[-1], parse_constant=pytest.fail)
+    assert found["gradient_symmetricity"] is None
+
+
 def test_logits_and_stores_are_explained_from_the_shell(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -1,5 +1,6 @@
 """Layouts of other code bases: networks that were read compute what theirs do, in NumPy."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -168,8 +169,8 @@ def attends(w: Tensors, row: np.ndarray, rate: float, causal: bool) -> np.ndarra
     return x[-1] @ w["unembed.W_U"]
 
 
-def close(found: np.ndarray, expected: list[np.ndarray]) -> None:
-    wanted = np.array(expected)[:, :P]
+def close(found: np.ndarray, expected: list[np.ndarray] | np.ndarray) -> None:
+    wanted = np.asarray(expected)[:, :P]
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
 
 
@@ -239,6 +240,75 @@ def test_the_bridge_of_transformer_lens_4(tmp_path: Path):
 
     assert read(path).layout == "TransformerLens 4"
     close(logits(path), [expected(np.r_[row, P]) for row in PAIRS])
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"normalization_type": "LNPre"}, "normalization_type='LNPre', .* known is None"),
+        ({"positional_embedding_type": "rotary"}, "known is 'standard'"),
+        ({"attn_scores_soft_cap": 30.0}, "attn_scores_soft_cap=30.0"),
+        ({"act_fn": "silu"}, "Its neurons are 'silu'"),
+    ],
+)
+def test_what_only_the_config_says_is_not_passed_over(tmp_path: Path, config: Any, said: str):
+    w = blocks(5, 1, P + 1, 3, P)
+    with pytest.raises(CheckpointError, match=said):
+        read(saved(tmp_path, w, **config))
+
+
+def test_scores_are_scaled_as_the_config_says(tmp_path: Path):
+    """Twice the queries at twice the scale, and the root of the channels where there is none."""
+    w = blocks(5, 1, P + 1, 3, P)
+    expected = logits(saved(tmp_path, w))
+    sharper = {**w, "blocks.0.attn.W_Q": 2 * w["blocks.0.attn.W_Q"]}
+    close(logits(saved(tmp_path, sharper, attn_scale=2 * CHANNEL**0.5)), expected)
+    smaller = {**w, "blocks.0.attn.W_Q": w["blocks.0.attn.W_Q"] / CHANNEL**0.5}
+    close(logits(saved(tmp_path, smaller, use_attn_scale=False)), expected)
+    assert not np.allclose(logits(saved(tmp_path, sharper, "model_y")), expected)
+
+
+def test_attention_looks_ahead_where_the_config_says_so(tmp_path: Path):
+    task = fr.tasks.ModularArithmetic(p=P, encoding="equals")
+    model = fr.models.Transformer(layers=2, width=8, heads=2, neurons=12)
+    network = model.init(task.signature, P, key=jax.random.key(0))
+    path = tmp_path / "model.safetensors"
+    write(path, network)
+    beside = path.with_suffix(".json")
+    causal = logits(path)
+    beside.write_text(
+        json.dumps({**json.loads(beside.read_text()), "attention_dir": "bidirectional"})
+    )
+    ahead = dataclasses.replace(network, causal=False).table(jnp.asarray(task.table()[0]))
+    np.testing.assert_allclose(logits(path), ahead, rtol=1e-5, atol=1e-6)
+    assert not np.allclose(causal, ahead)
+
+
+@pytest.mark.parametrize("name", ["W_in", "W_out", "W_O", "W_Q"])
+def test_tensors_that_do_not_fit_each_other_are_refused(tmp_path: Path, name: str):
+    w = blocks(5, 1, P + 1, 3, P)
+    wrong = next(key for key in w if key.endswith(name))
+    w[wrong] = w[wrong][..., 1:]
+    with pytest.raises(CheckpointError, match="do not fit each other"):
+        read(saved(tmp_path, w))
+
+
+def test_heads_that_do_not_divide_the_width_are_refused(tmp_path: Path):
+    w = draw(
+        9, embed__weight=(P, D), pos_embed__weight=(2, D), unembed__weight=(P, D),
+        blocks__0__mlp__in__weight=(N, D), blocks__0__mlp__out__weight=(D, N),
+        **{f"blocks__0__attn__{kind}__weight": (D, D) for kind in "qkvo"},
+    )  # fmt: skip
+    with pytest.raises(CheckpointError, match="do not fit each other"):
+        read(saved(tmp_path, w, n_heads=D + 1))
+
+
+def test_words_beside_the_arrays_of_a_file_are_passed_over(tmp_path: Path, published: Path):
+    with np.load(published / "pair_mod67_mlp.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    path = tmp_path / "worded.npz"
+    np.savez(path, allow_pickle=False, **arrays, license=np.array("MIT"))
+    assert read(path).layout == "factored perceptron of the PAIR explorable"
 
 
 @pytest.mark.parametrize("transposed", [False, True])

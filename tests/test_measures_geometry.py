@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import flyroom as fr
 from flyroom import measures
@@ -54,6 +55,33 @@ def test_quality_depends_on_no_scale_and_needs_parallelograms():
     assert measures.representation_quality(moved) == measures.representation_quality(embedding)
     assert np.isnan(measures.representation_quality(np.ones((10, 2))))
     assert np.isnan(measures.representation_quality(np.arange(2.0)[:, None]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_implied_answers_are_those_of_parallelograms(seed: int):
+    """Pair by pair, as the source says it."""
+    random = np.random.default_rng(seed)
+    embedding = np.arange(8.0)[:, None] + 0.2 * random.normal(size=(8, 2))
+    pairs = random.permutation([(i, j) for i in range(8) for j in range(i, 8)])
+    train, test, table = pairs[:20], pairs[20:], standard(embedding)
+
+    def implied(m: int, n: int) -> bool:
+        return any(
+            i + j == m + n and np.square(table[[i, j]].sum(0) - table[[m, n]].sum(0)).mean() < 0.3
+            for i, j in train
+        )
+
+    found = measures.implied_accuracy(embedding, train, test, tolerance=0.3)
+    assert found == pytest.approx(np.mean([implied(m, n) for m, n in test]))
+
+
+def test_an_embedding_that_is_a_line_implies_what_has_a_training_pair_of_its_sum():
+    line, train = np.arange(10.0)[:, None], np.array([[0, 4], [2, 5]])
+    assert measures.implied_accuracy(line, train, np.array([[1, 3], [2, 2]])) == 1
+    assert measures.implied_accuracy(line, train, np.array([[1, 3], [1, 1]])) == 0.5
+    assert np.isnan(measures.implied_accuracy(line, train, np.zeros((0, 2), int)))
+    assert np.isnan(measures.implied_accuracy(np.ones((10, 2)), train, train))
 
 
 def test_components_are_those_of_the_covariance():

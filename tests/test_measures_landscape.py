@@ -74,6 +74,24 @@ def test_sharpness_of_a_network_is_that_of_its_dense_hessian():
     assert again == pytest.approx(found, rel=1e-3)
 
 
+def test_sharpness_in_a_box_is_the_rise_to_its_worst_corner():
+    """Of a quadratic function the corner is where each weight goes the way its slope says."""
+    sizes, at = jnp.array([1.0, 5.0, 0.5]), jnp.array([1.0, -2.0, 0.0])
+
+    def loss(w: jax.Array) -> jax.Array:
+        return (sizes * w**2).sum() + w[2]
+
+    corner = at + 0.01 * (jnp.abs(at) + 1) * jnp.array([1.0, -1.0, 1.0])
+    expected = 100 * (loss(corner) - loss(at)) / (1 + loss(at))
+    assert measures.keskar_sharpness(loss, at, size=0.01) == pytest.approx(float(expected))
+    network, of_rows, rows = small()
+    narrow, wide = (
+        measures.keskar_sharpness(lambda n: of_rows(n, rows), network, size=size)
+        for size in (1e-4, 1e-3)
+    )
+    assert 0 < narrow < wide
+
+
 def test_what_does_not_learn_is_not_varied():
     network, loss, rows = small(circles=(1, 2))
     learns = {"into": network.into, "out": network.out}

@@ -1,5 +1,6 @@
 """Measures of the logits of addition, against plain sums and published numbers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from flyroom.measures import (
     loss_spikes,
     phase_doubling,
     restricted_loss,
+    slingshots,
 )
 from flyroom.models import constructed
 
@@ -124,6 +126,24 @@ def test_what_a_lissajous_figure_is():
     assert embedding_circles(figure)["roundness"].sel(frequency=[3, 5]).values.max() < 1e-9
 
 
+def test_the_highest_frequency_is_one_as_any_other():
+    """Where loops that end one too early, or count from 0, are wrong."""
+    top = (P - 1) // 2
+    logits = 3 * constructed.clock_logits(P, {top: 1.0}) + constructed.clock_logits(P, {1: 1.0})
+    every, right = np.ones((P, P), bool), constructed.clock_logits(P, {top: 3.0})
+    assert restricted_loss(logits, [top]) == pytest.approx(cross_entropy(right, every))
+    rest = constructed.clock_logits(P, {1: 1.0})
+    assert excluded_loss(logits, [top], every) == pytest.approx(cross_entropy(rest, every))
+    wave = np.cos(2 * np.pi * top / P * A) * np.cos(2 * np.pi * top / P * B)
+    assert activation_frequencies(wave[..., None]).frequency.item() == top
+    table = 9 * np.cos(2 * np.pi * top / P * np.arange(P))[:, None]
+    assert fr.measures.pair_neuron_frequencies(table).item() == top
+    assert fr.measures.key_frequencies(table) == [top]
+    assert fr.measures.prominent_frequencies(table) == [top]
+    periodicity = logit_periodicity(logits)
+    assert periodicity.idxmax("frequency") == top
+
+
 def test_phases_are_doubled_where_they_are_and_not_elsewhere(published):
     assert phase_doubling(constructed.circles(P, 5, (2, 7))) == pytest.approx(1)
     network = fr.interop.read(published / "pair_mod67_mlp.npz").network
@@ -136,6 +156,20 @@ def test_phases_are_doubled_where_they_are_and_not_elsewhere(published):
         embed=None, into=None, out=None, unembed=None, whole_in=first, whole_out=out
     )
     assert abs(phase_doubling(net)) < 0.2
+
+
+def test_phases_of_two_tables_are_added_up():
+    """Gromov's neurons hear either input with a phase of its own, and write with their sum."""
+    assert phase_doubling(constructed.quadratic(P, 300)) == pytest.approx(1)
+
+
+def test_phases_of_neurons_that_do_not_answer_are_not_doubled():
+    model = fr.models.MLP(widths=(8, 8))
+    network = model.init(fr.tasks.ModularArithmetic(p=P).signature, P, key=jax.random.key(0))
+    with pytest.raises(TypeError, match="allowed: a network of one hidden layer"):
+        phase_doubling(network)
+    with pytest.raises(TypeError, match="allowed: a network of one hidden layer"):
+        fr.measures.group_norm(network)
 
 
 def curves(loss, accuracy=None) -> xr.Dataset:
@@ -159,6 +193,53 @@ def test_leaps_count_once_and_only_after_everything_was_remembered():
     missing = leaps.copy()
     missing[5] = np.nan  # no record at that step
     assert loss_spikes(curves([missing])).item() == 2
+
+
+def test_a_slingshot_is_growth_a_leap_and_a_plateau():
+    loss = np.full(60, 1e-3)
+    loss[[20, 21]] = 1.0
+    grows = np.concatenate([np.geomspace(1, 2, 20), np.geomspace(2.1, 2.2, 8), np.full(32, 2.2)])
+    endless = np.geomspace(1, 4, 60)  # no plateau
+    still = np.ones(60)  # no growth
+    late = np.full(60, 1e-3)
+    late[50] = 1.0  # too near the end
+    runs = curves([loss, loss, loss, late])
+    norms = [grows, endless, still, np.r_[np.full(30, 1.0), np.geomspace(1, 2, 30)]]
+    runs["last_layer_norm"] = (("run", "step"), norms)
+    assert loss_spikes(runs).values.tolist() == [1, 1, 1, 1]
+    assert slingshots(runs).values.tolist() == [1, 0, 0, 0]
+    assert slingshots(runs, growth=1.0).values.tolist() == [0, 0, 0, 0]
+
+
+def test_the_norm_of_what_gives_the_logits():
+    """Of every kind of network: the matrix that is multiplied last."""
+    task = fr.tasks.ModularArithmetic(p=7)
+    for model, last in (
+        (fr.models.MLP(widths=(5, 4)), lambda n: n.weights[1]),
+        (fr.models.FactoredMLP(width=5, embed_width=4), lambda n: n.w_out),
+        (fr.models.EmbeddedMLP(width=4, widths=(5,)), lambda n: n.unembed),
+        (fr.models.Transformer(width=8, heads=2, neurons=4), lambda n: n.unembed),
+        (fr.models.LSTM(width=4), lambda n: n.out),
+    ):
+        network = model.init(task.signature, 7, key=jax.random.key(0))
+        rows = task.split(seed=0).train
+        context = fr.training.Context(rows, rows, fr.losses.CrossEntropy())
+        found = fr.measures.last_layer_norm(network, context)
+        assert float(found) == pytest.approx(np.linalg.norm(last(network)), rel=1e-5)
+
+
+def test_constants_do_not_move():
+    """What does not learn, such as fixed circles, counts on neither side."""
+    task = fr.tasks.ModularArithmetic(p=7)
+    model = fr.models.FactoredMLP(width=5, embed_width=4, circles=(1, 2))
+    first, other = (model.init(task.signature, 7, key=jax.random.key(i)) for i in (0, 1))
+    learns = [
+        np.concatenate([jnp.ravel(w) for w in jax.tree.leaves((n.into, n.out))])
+        for n in (first, other)
+    ]
+    expected = np.linalg.norm(learns[1] - learns[0]) / np.linalg.norm(learns[0])
+    assert float(fr.measures.relative_movement(other, first)) == pytest.approx(expected, rel=1e-5)
+    assert float(fr.measures.relative_movement(first, first)) == 0
 
 
 def test_oscillations_have_the_energy_of_their_variance():

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import flyroom as fr
 from flyroom import measures
 from flyroom.models import MLPNetwork, constructed, square
 
@@ -85,7 +86,7 @@ def test_the_group_norm_goes_neuron_by_neuron():
     for order in (2.0, 3.0, 5.0):
         found = measures.group_norm(network, order=order)
         assert found == pytest.approx(sum(x**order for x in each) ** (1 / order), rel=1e-12)
-    with pytest.raises(TypeError, match="group_norm: ndarray has no matrix out of its neurons"):
+    with pytest.raises(TypeError, match="group_norm: ndarray has no matrix from its first neurons"):
         measures.group_norm(first)
 
 
@@ -103,6 +104,38 @@ def test_monomial_networks_have_the_largest_margin_on_parities(k: int):
     found = measures.normalized_margin(logits, labels, network, degree=k + 1, grouped=True)
     assert found == pytest.approx(math.factorial(k) * math.sqrt(2 * (k + 1) ** -(k + 1)), rel=1e-6)
     assert measures.largest_parity_margin(k) == pytest.approx(found, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_characters_have_the_largest_margin_on_permutations(n: int):
+    """Each irrep as strong as its dimension, and neurons in balance: no rearrangement does more."""
+    first, out = [], []
+    for partition in fr.algebra.partitions(n)[1:]:
+        one = constructed.characters(n, [partition])
+        into, back = (np.asarray(w, np.float64) for w in (one.first, one.weights[0]))
+        size = len(fr.algebra.irrep(n, partition)[0]) ** (1 / 3)
+        turn = (np.linalg.norm(back, axis=1) / np.linalg.norm(into[0], axis=0)) ** (1 / 3)
+        first.append(size * turn * into)
+        out.append(size / turn[:, None] ** 2 * back)
+    network = fr.models.MLPNetwork(
+        first=jnp.asarray(np.concatenate(first, 2)),
+        weights=(jnp.asarray(np.concatenate(out)),),
+        biases=(None, None),
+        activation=fr.models.square,
+    )
+    table = fr.algebra.symmetric(n).table
+    pairs = np.stack([one.ravel() for one in np.indices(table.shape)], 1)
+    logits = np.asarray(network.table(jnp.asarray(pairs)))
+    found = measures.normalized_margin(logits, table.ravel(), network, degree=3, grouped=True)
+    assert found == pytest.approx(measures.largest_group_margin(n), rel=1e-4)
+
+
+def test_permutations_of_five_have_the_margin_and_the_width_of_theory():
+    assert measures.largest_group_margin(5) == pytest.approx(1.326e-4, rel=5e-4)
+    network = constructed.characters(5, fr.algebra.partitions(5)[1:])
+    assert network.first.shape == (2, 120, 1190)
+    with pytest.raises(ValueError, match="got n=1; allowed: at least 2"):
+        measures.largest_group_margin(1)
 
 
 def test_no_modulus_is_too_small():

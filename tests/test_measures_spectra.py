@@ -130,6 +130,9 @@ def test_margins_of_published_frequencies():
     sets = [draw.choice(np.arange(1, 34), 4, replace=False) for _ in range(2000)]
     median = np.median([algebra.frequency_margin(s.tolist(), 67) for s in sets])
     assert median == pytest.approx(0.308, abs=0.01)
+    sets = [draw.choice(np.arange(1, 57), 5, replace=False) for _ in range(2000)]
+    median = np.median([algebra.frequency_margin(s.tolist(), 113) for s in sets])
+    assert median == pytest.approx(0.329, abs=0.01)
 
 
 @given(st.integers(1, 66))
@@ -148,6 +151,7 @@ def test_gini_of_known_vectors():
     x = np.random.default_rng(0).exponential(size=40)
     differences = np.abs(x[:, None] - x).mean() / (2 * x.mean())
     assert measures.gini(x) == pytest.approx(differences)
+    assert measures.gini(np.zeros(7)) == 0
     with pytest.raises(ValueError, match="allowed: at least 0"):
         measures.gini(np.array([-1.0, 1.0]))
 

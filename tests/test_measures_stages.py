@@ -8,6 +8,7 @@ from flyroom.measures import (
     circuit_stages,
     describe_times,
     milestones,
+    onset_step,
     phase_nanda,
     settled_step,
 )
@@ -143,3 +144,17 @@ def test_a_run_is_in_the_stage_that_it_has_come_to():
     assert [names[code + 1] for code in phase.values] == [
         "memorization", "circuit_formation", "cleanup", "generalized", "unknown", "unknown",
     ]  # fmt: skip
+
+
+def test_an_onset_stands_out_of_what_was_before():
+    values = [[1.0, 1.2, 0.8, 1.1, 1.3, 9.0, 9.0], [1.0, 1.2, 0.8, 1.1, 1.3, 1.0, np.nan]]
+    curve = xr.DataArray(values, {"step": range(0, 14, 2)}, ("run", "step"))
+    began = xr.DataArray([6.0, 6.0], {"censored_at": ("run", [np.nan] * 2)}, ("run",))
+    found = onset_step(curve, began)  # the median until step 6 is 1.05, and its MAD 0.1
+    assert found.values[0] == 10
+    assert np.isnan(found.values[1])
+    assert found.censored_at.values[1] == 10
+    assert onset_step(curve, began, deviations=2.0).values.tolist() == [8, 8]
+    never = onset_step(curve, began.where(False))
+    assert np.isnan(never).all()
+    assert np.isnan(never.censored_at).all()

@@ -97,9 +97,12 @@ def test_noise_is_not_circular():
     assert np.mean(found) == pytest.approx(0.139, abs=0.01)
 
 
-def test_more_components_than_there_are_have_no_circularity():
-    with pytest.raises(ValueError, match="got components=4; allowed: 1 to 2 for an embedding of"):
-        measures.circularity(circle(3))
+def test_an_embedding_of_fewer_channels_has_as_many_components():
+    """Such as the circle of the source's smallest networks, which is all of their embedding."""
+    assert measures.circularity(circle(3)) == pytest.approx(1)
+    assert measures.circularity(circle(3)[:, :1]) == pytest.approx(1)
+    with pytest.raises(ValueError, match="got components=0; allowed: at least 1"):
+        measures.circularity(circle(3), components=0)
 
 
 def five_neurons(p: int, frequency: int) -> np.ndarray:
@@ -121,8 +124,20 @@ def test_distance_irrelevance_of_known_logits():
     assert measures.distance_irrelevance(np.abs(halves) * waves) == pytest.approx(0, abs=1e-3)
     assert measures.distance_irrelevance(five_neurons(p, 3)) == pytest.approx(0.103, abs=0.01)
     assert measures.distance_irrelevance(waves) == 1
-    noise = waves + np.random.default_rng(0).normal(0, 0.05, waves.shape)
-    assert measures.distance_irrelevance(noise) > 0.9
+    three = sum(five_neurons(p, k) for k in (3, 15, 17))
+    assert measures.distance_irrelevance(np.asarray(three)) == pytest.approx(0.11, abs=0.02)
+    random = np.random.default_rng(0)
+    found = [
+        measures.distance_irrelevance(clock_of(table + 0.05 * random.normal(size=table.shape)))
+        for table in [np.exp(1j * turn * np.arange(p)).view(float).reshape(p, 2)] * 20
+    ]
+    assert np.mean(found) == pytest.approx(0.997, abs=0.002)
+
+
+def clock_of(embedding: np.ndarray) -> np.ndarray:
+    """Logits of a clock that multiplies embeddings, which are near a circle."""
+    points = embedding @ [1, 1j]
+    return np.real(points[:, None, None] * points[:, None] * points.conj())
 
 
 def test_distance_irrelevance_as_it_is_written():

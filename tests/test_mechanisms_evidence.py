@@ -241,6 +241,30 @@ def test_what_has_no_matrices_cannot_be_idealised():
         idealise(explain(constructed.characters(4, [(3, 1)]), task))
 
 
+def test_networks_that_know_most_pairs_by_heart_are_not_explained():
+    """They answer more than half of all pairs, so that the three numbers have to tell."""
+    experiment = fr.Experiment(
+        task=TASK,
+        model=fr.models.MLP(widths=(256,)),
+        optimizer=fr.optim.AdamW(learning_rate=0.01, weight_decay=0.0),
+        steps=150,
+    )
+    found = explain_runs(fr.train(experiment, {"seed": range(24)}, machine=QUIET))
+    assert (found.accuracy > 0.59).all()
+    assert (found.accuracy < 0.65).all()
+    least = np.minimum(np.minimum(found.sufficient, found.necessary), found.predictive)
+    assert (least < 0.6).all()
+    assert set(found.mechanism.values) == {"no explanation"}
+    random, labels = np.random.default_rng(0), np.add.outer(np.arange(P), np.arange(P)) % P
+    for share in (0.6, 0.7, 0.8):
+        for _ in range(8):
+            known = random.random((P, P, 1)) < share
+            table = 10 * known * np.eye(P)[labels] + random.normal(size=3 * (P,))
+            listed = explain(table, TASK)
+            assert listed.learned > 0.5
+            assert not listed.holds
+
+
 def test_of_two_hundred_that_follow_no_rule_at_most_one_is_explained(memorising):
     random = np.random.default_rng(0)
     model = fr.models.FactoredMLP(width=24, embed_width=32)

@@ -42,6 +42,18 @@ def test_norms_are_those_of_incoming_weights_and_bias():
     np.testing.assert_allclose(norms, np.linalg.norm(plain.first, axis=0), rtol=1e-6)
 
 
+def test_rescaled_norms_are_of_the_function_and_not_of_its_scale():
+    """A ReLU whose incoming weights are three times as large, and its outgoing ones a third."""
+    one = network(([3.0, 4.0], 0.0, 9.0), ([1.0], 2.0, -1.0))
+    other = network(([9.0, 12.0], 0.0, 3.0), ([1.0], 2.0, -1.0))
+    norms = measures.neuron_norms(one, rescaled=True)
+    np.testing.assert_allclose(norms, [45.0, np.sqrt(5.0)], rtol=1e-6)
+    np.testing.assert_allclose(measures.neuron_norms(other, rescaled=True), norms, rtol=1e-6)
+    idle = network(*PAIR, ([9.0], 0.0, 0.0), last=-2.0)
+    assert measures.effective_sparsity(idle, ROWS) == 3
+    assert measures.effective_sparsity(idle, ROWS, rescaled=True) == 2
+
+
 def test_on_tokens_both_positions_count():
     task = fr.tasks.ModularArithmetic(p=5)
     made: Any = MLP(widths=(7,)).init(task.signature, 5, key=jax.random.key(1))

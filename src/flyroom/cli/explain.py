@@ -66,7 +66,7 @@ def explain(
             table = _lines(told)
         Console().print(table)
         if json:
-            print(dumps(told))
+            print(dumps(_known(told)))
 
 
 def _asked(task: str | None, p: int | None, operation: str, group: str | None) -> Any:
@@ -108,7 +108,7 @@ def _of_store(
     for row in rows:
         parts = shorten(row["parts"], 40, placeholder=" …")  # what explains nothing has many
         table.add_row(*(_words(value) for value in {**row, "parts": parts}.values()))
-    return table, [{k: None if v != v else v for k, v in row.items()} for row in rows]
+    return table, rows
 
 
 def _lines(told: dict[str, Any]) -> Table:
@@ -145,6 +145,9 @@ def _of_file(path: Path, config: Path | None, task: Any) -> dict[str, Any]:
             found.answer, tables[0], tables[-1]
         )
     told["circularity"] = measures.circularity(tables[0])
+    tokens, size = len(found.embedding), explanation.subject.size
+    if found.positions == 2 and tokens == size + 1 and not explanation.holds:
+        told["verdict"] += f" It knows {tokens} tokens: was it trained modulo {tokens}?"
     return told
 
 
@@ -196,6 +199,15 @@ def _circle(one: dict[str, Any]) -> str:
     numbers = [f"{name} {one[name]:.4f}" for name in ("share", "clock", "pizza") if name in one]
     beside = [f"accompanied by {one['accompanying']}"] if one["accompanying"] else []
     return ", ".join(numbers + beside)
+
+
+def _known(told: Any) -> Any:
+    """The same with `None` for what is no number, which JSON has no word for."""
+    if isinstance(told, dict):
+        return {name: _known(value) for name, value in told.items()}
+    if isinstance(told, list):
+        return [_known(value) for value in told]
+    return None if told != told else told
 
 
 def _words(value: object) -> str:

@@ -215,7 +215,8 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
             if path.suffix == ".npy":
                 return {"array": np.load(path, allow_pickle=False)}
             with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+                arrays = {name: file[name] for name in file.files}
+                return {n: a for n, a in arrays.items() if np.issubdtype(a.dtype, np.number)}
         except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{path} is no whole file of NumPy arrays: {error}.") from error
     return read_pytorch(path)

@@ -3,8 +3,13 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
 from . import perceptrons, transformers
 from ._base import Built, Config, Tensors
+from .pytorch import CheckpointError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +33,28 @@ class Layout:
 
         Their names may have something before them, such as `model.`, or the number of a snapshot,
         of which the last is taken.
+
+        Raises:
+            CheckpointError: the names are those of the layout, and the shapes are not.
         """
         for inner in self._inside(tensors):
-            if all(name in inner for name in self.names) and self.fits(inner, config):
-                return self.build(inner, config)
+            if all(name in inner for name in self.names):
+                try:
+                    if self.fits(inner, config):
+                        return self._built(inner, config)
+                except (KeyError, IndexError, TypeError, ValueError) as error:
+                    raise CheckpointError(
+                        f"Its tensors have the names of {self.name}, but do not fit each other: "
+                        f"{str(error).partition(chr(10))[0]}"
+                    ) from error
         return None
+
+    def _built(self, tensors: Tensors, config: Config) -> Built:
+        """The network, of which is known that its matrices follow each other."""
+        found = self.build(tensors, config)
+        question = jax.ShapeDtypeStruct((found.positions,), jnp.int32)
+        eqx.filter_eval_shape(found.network, question)  # nothing is computed
+        return found
 
     def _inside(self, tensors: Tensors) -> Iterator[Tensors]:
         first = self.names[0]

@@ -19,6 +19,18 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "abs": absolute,
 }
 
+# What TransformerLens does if its config says no more, which is all that our transformers do.
+_PLAIN: dict[str, tuple[Any, ...]] = {
+    "normalization_type": (None, "None"),
+    "positional_embedding_type": ("standard",),
+    "attn_only": (False,),
+    "gated_mlp": (False,),
+    "parallel_attn_mlp": (False,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "attn_scores_soft_cap": (-1.0,),
+    "output_logits_soft_cap": (-1.0,),
+}
+
 
 def pizza(tensors: Tensors, config: Config) -> Built:
     """Matrices with outputs first, heads side by side; attention sees every position."""
@@ -76,6 +88,7 @@ def lens(tensors: Tensors, config: Config, *, causal: bool = True) -> Built:
         raise CheckpointError(
             "It has layer norms before its parts, which none of our transformers has."
         )
+    _refuse(config)
     layers = {int(found[1]) for name in tensors if (found := re.match(r"blocks\.(\d+)\.", name))}
     place, embed = tensors["pos_embed.W_pos"], tensors["embed.W_E"]
     unembed = tensors["unembed.W_U"]
@@ -92,14 +105,24 @@ def lens(tensors: Tensors, config: Config, *, causal: bool = True) -> Built:
     network = TransformerNetwork(
         embed=jnp.asarray(embed),
         place=jnp.asarray(place),
-        blocks=tuple(_block(tensors, f"blocks.{n}.", one) for n in sorted(layers)),
+        blocks=tuple(_block(tensors, f"blocks.{n}.", one, config) for n in sorted(layers)),
         unembed=jnp.asarray(unembed),
         rate=None if rate is None else jnp.float32(rate),
         activation=_ACTIVATIONS[activation],
-        causal=causal,
+        causal=causal and config.get("attention_dir") != "bidirectional",
         spans=((0, len(embed)),) * len(place),
     )
     return Built(network, tensors["embed.W_E"], len(place))
+
+
+def _refuse(config: Config) -> None:
+    """Refuses what TransformerLens can be told to do besides, of which weights say nothing."""
+    for name, ours in _PLAIN.items():
+        if config.get(name, ours[0]) not in ours:
+            raise CheckpointError(
+                f"Its config says {name}={config[name]!r}, which none of our transformers does; "
+                f"known is {ours[0]!r}."
+            )
 
 
 def _needs_one(tensors: Tensors) -> bool:
@@ -112,7 +135,15 @@ def _bias(tensors: Tensors, name: str, shape: tuple[int, ...]) -> np.ndarray:
     return tensors[name] if name in tensors else np.zeros(shape, np.float32)
 
 
-def _block(tensors: Tensors, prefix: str, one: bool) -> Block:
+def _gain(config: Config, channels: int) -> float:
+    """What queries are multiplied by where scores are not divided by the root of the channels."""
+    scale = float(config.get("attn_scale") or -1)
+    if not config.get("use_attn_scale", True):
+        scale = 1.0
+    return channels**0.5 / scale if scale > 0 else 1.0
+
+
+def _block(tensors: Tensors, prefix: str, one: bool, config: Config) -> Block:
     """One layer: attention and a perceptron."""
     attention, perceptron = f"{prefix}attn.", f"{prefix}mlp."
     sides = []
@@ -133,7 +164,7 @@ def _block(tensors: Tensors, prefix: str, one: bool) -> Block:
         mix, out = (np.pad(w, (*((0, 0),) * (w.ndim - 1), (0, 1))) for w in (mix, out))
         into, out_bias = np.pad(into, ((0, 1), (0, 0))), np.pad(out_bias, (0, 1))
     return Block(
-        query=jnp.asarray(sides[0]),
+        query=jnp.asarray(sides[0] * np.float32(_gain(config, sides[0].shape[2]))),
         key=jnp.asarray(sides[1]),
         value=jnp.asarray(sides[2]),
         mix=jnp.asarray(mix),

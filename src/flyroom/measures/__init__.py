@@ -1,6 +1,7 @@
 """Questions about a network at one step, and about whole runs."""
 
 from ._weights import (
+    answer_matrix as answer_matrix,
     has_tables as has_tables,
     input_tables as input_tables,
     output_matrix as output_matrix,
@@ -16,11 +17,13 @@ from .diagrams import next_cells as next_cells, phase_diagram as phase_diagram
 from .dynamics import (
     loss_oscillation as loss_oscillation,
     loss_spikes as loss_spikes,
+    slingshots as slingshots,
     softmax_collapse as softmax_collapse,
 )
 from .estimates import Estimate as Estimate, bootstrap as bootstrap
 from .geometry import (
     class_separation as class_separation,
+    implied_accuracy as implied_accuracy,
     local_complexity as local_complexity,
     principal_components as principal_components,
     representation_quality as representation_quality,
@@ -36,6 +39,7 @@ from .groups import (
 from .landscape import (
     commutator_defect as commutator_defect,
     kernel_alignment as kernel_alignment,
+    keskar_sharpness as keskar_sharpness,
     local_learning_coefficient as local_learning_coefficient,
     sharpness as sharpness,
     tangent_kernel as tangent_kernel,
@@ -48,12 +52,17 @@ from .logits import (
 )
 from .margins import (
     group_norm as group_norm,
+    largest_group_margin as largest_group_margin,
     largest_parity_margin as largest_parity_margin,
     largest_quadratic_margin as largest_quadratic_margin,
     normalized_margin as normalized_margin,
     output_margins as output_margins,
 )
-from .norms import spectral_norm as spectral_norm
+from .norms import (
+    last_layer_norm as last_layer_norm,
+    relative_movement as relative_movement,
+    spectral_norm as spectral_norm,
+)
 from .pairs import Paired as Paired, paired as paired
 from .phases import (
     phase_doshi as phase_doshi,
@@ -113,4 +122,5 @@ from .timing import (
     generalization_step as generalization_step,
     grokking_delay as grokking_delay,
     memorization_step as memorization_step,
+    onset_step as onset_step,
 )

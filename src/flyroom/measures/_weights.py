@@ -44,6 +44,20 @@ def output_matrix(network: Any) -> Float[Array | ndarray, "neuron output"] | Non
     return weights[0] if weights else None
 
 
+def answer_matrix(network: Any) -> Float[Array | ndarray, "neuron output"] | None:
+    """What each neuron adds to each output, if there is one layer of neurons and such a matrix."""
+    return output_matrix(network) if len(getattr(network, "weights", ())) < 2 else None
+
+
+def last_matrix(network: Any) -> Float[Array | ndarray, "feature output"]:
+    """What is multiplied last, and gives the logits."""
+    if getattr(network, "unembed", None) is not None:
+        return network.unembed
+    if getattr(network, "weights", ()):
+        return network.weights[-1]
+    return network.w_out if hasattr(network, "w_out") else network.out
+
+
 def has_tables(network: Any) -> bool:
     """Whether a network has a first layer of neurons that `input_tables` finds."""
     return _tables(network) is not None

@@ -39,21 +39,84 @@ def loss_spikes(
 
     Source: Thilak et al. 2022, arXiv:2206.04817; the rule: ours.
     """
-    curves = (runs.train_loss, runs.train_accuracy)
-    loss, accuracy = (c.transpose("run", "step").values.astype(np.float64) for c in curves)
-    counts = np.zeros(len(loss), int)
-    for run, (values, right) in enumerate(zip(loss, accuracy, strict=True)):
-        known = values[np.isfinite(values)]
-        remembered = right[np.isfinite(values)] >= memorised
-        if len(known) <= window or not remembered.any():
-            continue
-        before = np.lib.stride_tricks.sliding_window_view(known[:-1], window)
-        high = known[window:] > factor * np.median(before, axis=1)
-        high &= np.maximum.accumulate(remembered)[window - 1 : -1]
-        counts[run] = np.count_nonzero(np.diff(high.astype(int), prepend=0) > 0)
-    coords = {name: c for name, c in runs.coords.items() if c.dims == ("run",)}
+    loss, accuracy = _curves(runs, "train_loss", "train_accuracy")
+    counts = [
+        len(_leaps(values, right >= memorised, factor, window))
+        for values, right in zip(loss, accuracy, strict=True)
+    ]
     attrs = {"units": "1", "factor": factor, "window": window, "memorised": memorised}
-    return xr.DataArray(counts, coords, ("run",), "loss_spikes", attrs)
+    return xr.DataArray(counts, _coords(runs), ("run",), "loss_spikes", attrs)
+
+
+def slingshots(
+    runs: xr.Dataset,
+    *,
+    factor: float = 10.0,
+    window: int = 9,
+    memorised: float = 1.0,
+    growth: float = 0.01,
+) -> xr.DataArray:
+    r"""How many whole slingshots a run goes through: growth, leap, plateau.
+
+    The last layer's norm grows while everything is remembered, the training loss leaps up, as
+    `loss_spikes` counts it, and then the norm rests: over the `window` records before the leap it
+    grows by the share `growth` or more, and over as many from `window` records after the leap on,
+    by which the leap is over, by less than half as much as before. A leap near the end of the
+    records, after which a plateau cannot be seen, is none.
+
+    Args:
+        runs: results with `train_loss`, `train_accuracy` and `last_layer_norm`.
+        factor: as in `loss_spikes`.
+        window: as in `loss_spikes`, and over how many records growth and plateau are looked at.
+        memorised: as in `loss_spikes`.
+        growth: of the norm before the leap, at least, as a share of it.
+
+    Returns:
+        Counts over `run`.
+
+    Example:
+        >>> loss, norm = [1e-3] * 4 + [0.5] + [1e-3] * 7, [1.0, 1.1, 1.2, 1.3, 1.4] + [1.6] * 7
+        >>> curves = {"train_loss": loss, "train_accuracy": [1.0] * 12, "last_layer_norm": norm}
+        >>> curves = {name: (("run", "step"), [values]) for name, values in curves.items()}
+        >>> slingshots(xr.Dataset(curves, {"step": range(12)}), window=3).item()
+        1
+
+    Source: Thilak et al. 2022, arXiv:2206.04817; the rule: ours.
+    """
+    curves = _curves(runs, "train_loss", "train_accuracy", "last_layer_norm")
+    counts = []
+    for loss, accuracy, norm in zip(*curves, strict=True):
+        sizes = norm[np.isfinite(loss)]
+        count = 0
+        for at in _leaps(loss, accuracy >= memorised, factor, window):
+            rests = at + window
+            if rests + window >= len(sizes):
+                continue
+            before = sizes[at - 1] / sizes[at - window] - 1
+            after = sizes[rests + window] / sizes[rests] - 1
+            count += int(before >= growth and after < before / 2)
+        counts.append(count)
+    attrs = {"units": "1", "factor": factor, "window": window, "growth": growth}
+    return xr.DataArray(counts, _coords(runs), ("run",), "slingshots", attrs)
+
+
+def _curves(runs: xr.Dataset, *names: str) -> list[np.ndarray]:
+    return [runs[name].transpose("run", "step").values.astype(np.float64) for name in names]
+
+
+def _coords(runs: xr.Dataset) -> dict[str, xr.DataArray]:
+    return {str(name): c for name, c in runs.coords.items() if c.dims == ("run",)}
+
+
+def _leaps(loss: np.ndarray, right: np.ndarray, factor: float, window: int) -> np.ndarray:
+    """At which of its finite records the loss of a run begins to be that high."""
+    known, remembered = loss[np.isfinite(loss)], right[np.isfinite(loss)]
+    if len(known) <= window:
+        return np.zeros(0, int)
+    before = np.lib.stride_tricks.sliding_window_view(known[:-1], window)
+    high = known[window:] > factor * np.median(before, axis=1)
+    high &= np.maximum.accumulate(remembered)[window - 1 : -1]
+    return window + np.flatnonzero(np.diff(high.astype(int), prepend=0) > 0)
 
 
 def loss_oscillation(runs: xr.Dataset, *, steps: int = 400) -> xr.Dataset:
@@ -91,14 +154,13 @@ def loss_oscillation(runs: xr.Dataset, *, steps: int = 400) -> xr.Dataset:
     energy = (np.abs(np.fft.fft(values, axis=1)[:, 1:]) ** 2).sum(1)
     slope = np.diff(values, axis=1)
     mobility = _mobility(values)
-    coords = {name: c for name, c in runs.coords.items() if c.dims == ("run",)}
     found = {
         "energy": energy,
         "activity": values.var(1),
         "mobility": mobility,
         "complexity": _mobility(slope) / np.where(mobility > 0, mobility, np.nan),
     }
-    return xr.Dataset({k: ("run", v) for k, v in found.items()}, coords, {"steps": steps})
+    return xr.Dataset({k: ("run", v) for k, v in found.items()}, _coords(runs), {"steps": steps})
 
 
 def _mobility(values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import lazy_loader
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float, Int, Shaped
 from scipy.spatial.distance import cdist
 from scipy.stats import gaussian_kde
 
@@ -42,10 +42,7 @@ def representation_quality(
 
     Source: Liu et al. 2022, arXiv:2205.10343.
     """
-    table = np.asarray(embedding, np.float64)
-    spread = table.std(0)
-    varies = spread > 1e-12 * np.abs(table).max(0)
-    table = (table - table.mean(0))[:, varies] / spread[varies]
+    table = _standard(embedding)
     p, d = table.shape
     if d == 0:
         return float("nan")
@@ -57,6 +54,55 @@ def representation_quality(
         found += int((((sums[one] - sums[other]) ** 2).mean(1) < tolerance).sum())
         total += len(one)
     return found / total if total else float("nan")
+
+
+def implied_accuracy(
+    embedding: Float[np.ndarray, "token channel"],
+    train: Int[np.ndarray, "known 2"],
+    test: Int[np.ndarray, "asked 2"],
+    *,
+    tolerance: float = 0.01,
+) -> float:
+    r"""Which part of the test pairs an embedding answers with nothing but its parallelograms.
+
+    A pair \((m, n)\) is answered if a training pair \((i, j)\) of the same sum lies where it does:
+    \(\lVert E_i + E_j - E_m - E_n \rVert^2 / d < \delta\). It is what a decoder that has learned
+    the training pairs, and reads nothing but sums, has to get right.
+
+    Args:
+        embedding: as in `representation_quality`.
+        train: the pairs of numbers that were trained on.
+        test: those that were not.
+        tolerance: \(\delta\), as in `representation_quality`.
+
+    Returns:
+        A share; NaN if there are no test pairs, or all vectors are the same.
+
+    Example:
+        >>> line = np.outer(np.arange(10.0), [1.0, -2.0])
+        >>> implied_accuracy(line, np.array([[0, 3]]), np.array([[1, 2], [4, 5]]))
+        0.5
+
+    Source: Liu et al. 2022, arXiv:2205.10343.
+    """
+    table = _standard(embedding)
+    if 0 in (len(test), table.shape[1]):
+        return float("nan")
+    asked, known = (table[pairs].sum(1) for pairs in (test, train))
+    hits = 0
+    for number in np.unique(test.sum(1)):
+        here, there = asked[test.sum(1) == number], known[train.sum(1) == number]
+        gaps = ((here[:, None] - there[None]) ** 2).mean(2)
+        hits += int((gaps < tolerance).any(1).sum())
+    return hits / len(test)
+
+
+def _standard(embedding: Float[np.ndarray, "token channel"]) -> Float[np.ndarray, "token _channel"]:
+    """Each dimension with mean zero and variance one, without those where all tokens are alike."""
+    table = np.asarray(embedding, np.float64)
+    spread = table.std(0)
+    varies = spread > 1e-12 * np.abs(table).max(0)
+    return (table - table.mean(0))[:, varies] / spread[varies]
 
 
 def principal_components(features: Float[np.ndarray, "row channel"], count: int = 2) -> xr.Dataset:

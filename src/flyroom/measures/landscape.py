@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import scipy.optimize
 import scipy.sparse.linalg
 import xarray as xr
 from jax.flatten_util import ravel_pytree
@@ -75,6 +76,44 @@ def sharpness(
     operator = _lanczos.LinearOperator((flat.size, flat.size), matvec=apply, dtype=np.float64)
     settings = {"which": "LA", "v0": start, "tol": tolerance}
     return float(_lanczos.eigsh(operator, 1, return_eigenvectors=False, **settings)[0])
+
+
+def keskar_sharpness(
+    loss: Callable[[Any], Array], weights: Any, *, size: float = 1e-4, iterations: int = 10
+) -> float:
+    r"""How far a loss rises in a small box around the weights: \(\phi\), in percent.
+
+    \(100\,\big(\max_{|y_i| \le \varepsilon(|w_i| + 1)} L(w + y) - L(w)\big) / (1 + L(w))\), with as
+    many iterations of L-BFGS-B towards the maximum as the source has, from the weights.
+
+    Args:
+        loss: of the weights.
+        weights: a network, or any pytree of arrays.
+        size: \(\varepsilon\).
+        iterations: at most.
+
+    Example:
+        >>> print(round(keskar_sharpness(lambda w: 3 * (w**2).sum(), jnp.ones(1), size=0.1), 4))
+        33.0
+
+    Source: Keskar et al. 2017, arXiv:1609.04836; of grokking: Power et al. 2022, arXiv:2201.02177.
+    """
+    flat, rebuild = _flat(weights)
+    both = jax.jit(jax.value_and_grad(lambda values: -loss(rebuild(values))))
+    start = np.asarray(flat, np.float64)
+    room = size * (np.abs(start) + 1)
+
+    def fall(values: np.ndarray) -> tuple[float, np.ndarray]:
+        height, slope = both(jnp.asarray(values, flat.dtype))
+        return float(height), np.asarray(slope, np.float64)
+
+    bounds = np.stack([start - room, start + room], axis=1)
+    options = {"maxiter": iterations}
+    found = scipy.optimize.minimize(
+        fall, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
+    there = float(loss(rebuild(flat)))
+    return 100 * (-float(found.fun) - there) / (1 + there)
 
 
 def tangent_kernel(

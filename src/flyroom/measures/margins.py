@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from .. import algebra
 from ..models import divide
-from ._weights import input_tables, output_matrix
+from ._weights import answer_matrix, input_tables
 
 
 def output_margins(
@@ -60,11 +61,11 @@ def group_norm(network: Any, *, order: float = 3.0) -> float:
 
     Source: Morwani et al. 2023, arXiv:2311.07568.
     """
-    tables, out = np.asarray(input_tables(network), np.float64), output_matrix(network)
+    tables, out = np.asarray(input_tables(network), np.float64), answer_matrix(network)
     if out is None:
         raise TypeError(
-            f"group_norm: {type(network).__name__} has no matrix out of its neurons; allowed: a "
-            "network of one hidden layer."
+            f"group_norm: {type(network).__name__} has no matrix from its first neurons to its "
+            "outputs; allowed: a network of one hidden layer."
         )
     squares = (tables**2).sum((0, 1)) + (np.asarray(out, np.float64) ** 2).sum(1)
     return float(np.linalg.norm(np.sqrt(squares), order))
@@ -134,6 +135,31 @@ def largest_quadratic_margin(p: int) -> float:
     if p < 2:
         raise ValueError(f"largest_quadratic_margin: got p={p}; allowed: at least 2.")
     return float(np.sqrt(2 / 27) / (np.sqrt(p) * (p - 1)))
+
+
+def largest_group_margin(n: int) -> float:
+    r"""The largest grouped margin with which quadratic neurons can multiply permutations of `n`.
+
+    \(\frac{2}{3\sqrt{3\,n!}} \big/ \sum_\rho d_\rho^{5/2}\) with \(\nu = 3\), over the irreps but
+    the trivial one, for one hidden layer that reads each factor with weights of its own, over all
+    pairs. A network that has it needs no more than \(2\sum_\rho d_\rho^3\) neurons.
+
+    Args:
+        n: how many positions are permuted, at least 2.
+
+    Raises:
+        ValueError: `n` is less.
+
+    Example:
+        >>> print(f"{largest_group_margin(5):.3e}")
+        1.326e-04
+
+    Source: Morwani et al. 2023, arXiv:2311.07568.
+    """
+    if n < 2:
+        raise ValueError(f"largest_group_margin: got n={n}; allowed: at least 2.")
+    sizes = np.array([len(algebra.irrep(n, one)[0]) for one in algebra.partitions(n)[1:]])
+    return float(2 / (3 * np.sqrt(3 * math.factorial(n))) / (sizes**2.5).sum())
 
 
 def largest_parity_margin(k: int) -> float:

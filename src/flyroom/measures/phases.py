@@ -3,7 +3,7 @@ import xarray as xr
 
 from ..training import Status
 from .stages import circuit_stages
-from .timing import generalization_step, memorization_step
+from .timing import first_step, generalization_step, memorization_step
 
 _LIU = ("confusion", "memorization", "comprehension", "grokking")
 _PAIR = ("no_learning", "no_generalization", "together", "grokking")
@@ -19,7 +19,12 @@ _NANDA = ("memorization", "circuit_formation", "cleanup", "generalized")
 
 
 def phase_liu(
-    runs: xr.Dataset, *, budget: float = 1e5, threshold: float = 0.9, gap: float = 1e3
+    runs: xr.Dataset,
+    *,
+    budget: float = 1e5,
+    threshold: float = 0.9,
+    gap: float = 1e3,
+    records: int = 1,
 ) -> xr.DataArray:
     """The phase of learning that each run shows, by its accuracies.
 
@@ -33,6 +38,7 @@ def phase_liu(
         budget: the steps within which it has to happen.
         threshold: the accuracy, for both.
         gap: the delay from which on it is grokking, in steps.
+        records: at how many consecutive records an accuracy has to hold.
 
     Returns:
         Codes over `run`, named by the attributes `flag_values` and `flag_meanings`; −1 is unknown.
@@ -49,7 +55,8 @@ def phase_liu(
 
     Source: Liu et al. 2022, arXiv:2205.10343.
     """
-    began, ended = memorization_step(runs, threshold), generalization_step(runs, threshold)
+    began = memorization_step(runs, threshold, records=records)
+    ended = generalization_step(runs, threshold, records=records)
     memorised, generalised = began.values <= budget, ended.values <= budget
     delay = ended.values - began.values
     late = np.where(delay < gap, _LIU.index("comprehension"), _LIU.index("grokking"))
@@ -57,10 +64,13 @@ def phase_liu(
     last = xr.where(runs.train_accuracy.notnull(), runs.step, -1).max("step").values
     known = (last >= budget) | _status(runs, Status.DIVERGED)
     codes = np.where(memorised & generalised, late, np.where(known, never, -1))
-    return _phase(runs, codes, _LIU, budget=budget, threshold=threshold, gap=gap)
+    asked = {"budget": budget, "threshold": threshold, "gap": gap, "records": records}
+    return _phase(runs, codes, _LIU, **asked)
 
 
-def phase_pair(runs: xr.Dataset, *, threshold: float = 1e-5, ratio: float = 5e4) -> xr.DataArray:
+def phase_pair(
+    runs: xr.Dataset, *, threshold: float = 1e-5, ratio: float = 5e4, records: int = 1
+) -> xr.DataArray:
     """The phase of learning that each run shows, by its losses.
 
     Training loss never at the threshold: *no learning*. Test loss never: *no generalization*.
@@ -71,6 +81,7 @@ def phase_pair(runs: xr.Dataset, *, threshold: float = 1e-5, ratio: float = 5e4)
         runs: results with `train_loss` and `test_loss`.
         threshold: the loss to fall to, for both.
         ratio: of test to training loss at the same step.
+        records: at how many consecutive records a loss has to hold.
 
     Returns:
         Codes over `run`, named by the attributes `flag_values` and `flag_meanings`; −1 is unknown.
@@ -85,25 +96,29 @@ def phase_pair(runs: xr.Dataset, *, threshold: float = 1e-5, ratio: float = 5e4)
     Source: Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?".
     """
     train, test = runs.train_loss, runs.test_loss
-    learned = (train <= threshold).any("step").values
-    generalised = (test <= threshold).any("step").values
+    fallen = {"threshold": threshold, "records": records, "falling": True}
+    learned, generalised = (first_step(c, **fallen).notnull().values for c in (train, test))
     # As a product, because a loss in float32 may be zero.
     apart = ((test >= ratio * train) & (test > 0)).any("step").values
     both = np.where(apart, _PAIR.index("grokking"), _PAIR.index("together"))
     never = np.where(learned, _PAIR.index("no_generalization"), _PAIR.index("no_learning"))
     known = _status(runs, Status.FINISHED, Status.DIVERGED) if "status" in runs else True
     codes = np.where(learned & generalised, both, np.where(known, never, -1))
-    return _phase(runs, codes, _PAIR, threshold=threshold, ratio=ratio)
+    return _phase(runs, codes, _PAIR, threshold=threshold, ratio=ratio, records=records)
 
 
 def phase_doshi(runs: xr.Dataset, *, threshold: float = 0.9) -> xr.DataArray:
     """The phase in which each run ends, by what it says to right and to wrong labels.
 
     Training accuracy (by the given labels) is reached and test accuracy is not: *memorization*.
-    Both: *coexistence*. Test accuracy alone: *full inversion* if the wrongly labelled training
-    examples are answered rightly as well, *partial inversion* if not. Neither, and test accuracy
-    was reached before: *forgetting*; neither, and it was not: *confusion*. A run that is not over
-    is *unknown*.
+    Test accuracy is reached: *full inversion* if the wrongly labelled training examples are
+    answered rightly as well, else *coexistence* if training accuracy is reached, else *partial
+    inversion*. Neither, and test accuracy was reached before: *forgetting*; neither, and it was
+    not: *confusion*. A run that is not over is *unknown*.
+
+    With few wrong labels training accuracy is at the threshold although all of them are inverted,
+    so that full inversion goes first. The source bounds partial inversion from below by the
+    training accuracy of full inversion, and says chance for forgetting: these rules need no bound.
 
     Args:
         runs: results with `train_accuracy`, `test_accuracy` and `corrected_accuracy`.
@@ -124,15 +139,15 @@ def phase_doshi(runs: xr.Dataset, *, threshold: float = 0.9) -> xr.DataArray:
     names = ("train_accuracy", "test_accuracy", "corrected_accuracy")
     learned, generalised, corrected = (_last(runs[name]) >= threshold for name in names)
     before = (runs.test_accuracy >= threshold).any("step").values
-    inverted = np.where(
-        corrected, _DOSHI.index("full_inversion"), _DOSHI.index("partial_inversion")
-    )
-    lost = np.where(before, _DOSHI.index("forgetting"), _DOSHI.index("confusion"))
-    codes = np.where(
-        learned,
-        np.where(generalised, _DOSHI.index("coexistence"), _DOSHI.index("memorization")),
-        np.where(generalised, inverted, lost),
-    )
+    rules = {
+        "full_inversion": generalised & corrected,
+        "coexistence": generalised & learned,
+        "partial_inversion": generalised,
+        "memorization": learned,
+        "forgetting": before,
+    }
+    names = [_DOSHI.index(name) for name in rules]
+    codes = np.select(list(rules.values()), names, _DOSHI.index("confusion"))
     ends = (Status.FINISHED, Status.STOPPED, Status.DIVERGED)
     known = _status(runs, *ends) if "status" in runs else True
     return _phase(runs, np.where(known, codes, -1), _DOSHI, threshold=threshold)
@@ -185,7 +200,7 @@ def _status(runs: xr.Dataset, *wanted: Status) -> np.ndarray:
 
 
 def _phase(
-    runs: xr.Dataset, codes: np.ndarray, meanings: tuple[str, ...], **attrs: float
+    runs: xr.Dataset, codes: np.ndarray, meanings: tuple[str, ...], **attrs: float | int
 ) -> xr.DataArray:
     flags = {
         "flag_values": np.arange(-1, len(meanings), dtype=np.int8),

@@ -56,11 +56,13 @@ def distractor_mass(runs: xr.Dataset, relevant: Iterable[int]) -> xr.DataArray:
     )
 
 
-def neuron_norms(network: AbstractNetwork) -> Float[Array, "neuron"]:
+def neuron_norms(network: AbstractNetwork, *, rescaled: bool = False) -> Float[Array, "neuron"]:
     r"""The norm of what comes into each neuron: \(\sqrt{\lVert w_j \rVert^2 + b_j^2}\).
 
     Args:
         network: an MLP with one hidden layer.
+        rescaled: whether it is times the norm of what goes out of the neuron. That product does not
+            change where a ReLU's weights are made larger on one side and smaller on the other.
 
     Raises:
         TypeError: it has not exactly one hidden layer of neurons.
@@ -76,7 +78,8 @@ def neuron_norms(network: AbstractNetwork) -> Float[Array, "neuron"]:
     """
     ours = _one_layer(network)
     squares = jnp.sum(ours.first.reshape(-1, ours.first.shape[-1]) ** 2, axis=0)
-    return jnp.sqrt(squares if ours.biases[0] is None else squares + ours.biases[0] ** 2)
+    into = jnp.sqrt(squares if ours.biases[0] is None else squares + ours.biases[0] ** 2)
+    return into * jnp.linalg.norm(ours.weights[0], axis=1) if rescaled else into
 
 
 def kept_neurons(network: AbstractNetwork, kept: Bool[AnyArray, "neuron"]) -> AbstractNetwork:
@@ -135,7 +138,11 @@ def agreement(
 
 
 def effective_sparsity(
-    network: AbstractNetwork, rows: Examples, loss: AbstractLoss | None = None
+    network: AbstractNetwork,
+    rows: Examples,
+    loss: AbstractLoss | None = None,
+    *,
+    rescaled: bool = False,
 ) -> Int[Array, ""]:
     """How few neurons, those with the largest norms, give the answers of the whole network.
 
@@ -146,6 +153,7 @@ def effective_sparsity(
         network: an MLP with one hidden layer.
         rows: the examples, usually the training set.
         loss: how answers are read off the outputs, as in `accuracy`.
+        rescaled: which norms, as in `neuron_norms`.
 
     Raises:
         TypeError: the network has not exactly one hidden layer of neurons.
@@ -162,7 +170,7 @@ def effective_sparsity(
     ours = _one_layer(network)
     inputs = jnp.asarray(rows.inputs)
     hidden = jax.vmap(ours.activations)(inputs)["hidden_0"]
-    order = jnp.argsort(-neuron_norms(ours))
+    order = jnp.argsort(-neuron_norms(ours, rescaled=rescaled))
     outputs, last = ours.weights[0][order], ours.biases[-1]
     predict = reader(loss, outputs.shape[1])
     whole, real = predict(ours.table(inputs)), jnp.asarray(rows.weights) > 0
@@ -193,7 +201,8 @@ def _one_layer(network: AbstractNetwork) -> Any:
 def gini(values: Float[np.ndarray, "value"]) -> float:
     r"""How unequal values are: 0 if all are the same, near 1 if one of many is not zero.
 
-    \(\sum_i (2i - n - 1)\, x_{(i)} \,/\, (n \sum_i x_i)\) over the values in increasing order.
+    \(\sum_i (2i - n - 1)\, x_{(i)} \,/\, (n \sum_i x_i)\) over the values in increasing order; 0
+    for zeros, which are all the same.
 
     Args:
         values: at least zero each.
@@ -211,7 +220,8 @@ def gini(values: Float[np.ndarray, "value"]) -> float:
         raise ValueError(f"gini: got {values.min()}; allowed: at least 0.")
     count = len(values)
     ranks = 2 * np.arange(1, count + 1) - count - 1
-    return float(ranks @ np.sort(values) / (count * values.sum()))
+    total = count * values.sum()
+    return float(ranks @ np.sort(values) / total) if total > 0 else 0.0
 
 
 def inverse_participation_ratio(
@@ -220,7 +230,7 @@ def inverse_participation_ratio(
     r"""How few frequencies a function takes: 1 for one wave, 1/2 for two equal ones.
 
     \(\sum_k q_k^{2r}\) with \(q = |\hat w| / \lVert \hat w \rVert_2\) over the non-negative
-    frequencies.
+    frequencies; 0 for a row of zeros, such as that of a neuron that has died, which takes none.
 
     Args:
         rows: one function on the residues in each row.
@@ -235,5 +245,6 @@ def inverse_participation_ratio(
     Source: Gromov 2023, arXiv:2301.02679; Doshi et al. 2023, arXiv:2310.13061.
     """
     amplitudes = np.abs(np.fft.rfft(rows.astype(np.float64), axis=1))
-    shares = (amplitudes / np.linalg.norm(amplitudes, axis=1, keepdims=True)) ** 2
+    norms = np.linalg.norm(amplitudes, axis=1, keepdims=True)
+    shares = np.divide(amplitudes, norms, out=np.zeros_like(amplitudes), where=norms > 0) ** 2
     return (shares**order).sum(1)

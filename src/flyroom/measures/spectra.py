@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 from .. import algebra
 from ..models import AbstractNetwork
 from ..training import Context, snapshot
-from ._weights import output_matrix, token_tables
+from ._weights import answer_matrix, token_tables
 
 
 def neuron_power(network: Any) -> xr.DataArray:
@@ -190,17 +190,21 @@ def pair_neuron_frequencies(network: Any, *, peak: float = 10.0) -> xr.DataArray
 def phase_doubling(network: Any, *, share: float = 0.85, strength: float = 0.1) -> float:
     r"""Whether what a neuron writes turns twice as fast as what it reads.
 
-    The mean of \(\cos(\varphi_\mathrm{out} - 2\varphi_\mathrm{in})\) over the neurons that have a
-    frequency, where \(\varphi\) are the phases of their weights at it: 1 where all are doubled,
-    about 0 where none is.
+    The mean of \(\cos(\varphi_\mathrm{out} - \varphi_a - \varphi_b)\) over the neurons that have
+    a frequency, where \(\varphi\) are the phases of their weights at it, to the answers and from
+    either input: 1 where all are doubled, about 0 where none is. With one table for both inputs
+    \(\varphi_a = \varphi_b\), which is what the source draws.
 
     Args:
-        network: a network that reads tokens at every position through one table.
+        network: a network of one hidden layer that reads pairs of tokens.
         share: as in `neuron_frequencies`.
         strength: as in `neuron_frequencies`.
 
     Returns:
         A number from −1 to 1; NaN if no neuron has a frequency.
+
+    Raises:
+        TypeError: there is more than one layer of neurons, or no matrix from them to the answers.
 
     Example:
         >>> from flyroom.models import constructed
@@ -210,12 +214,20 @@ def phase_doubling(network: Any, *, share: float = 0.85, strength: float = 0.1) 
     Source: Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?".
     """
     found = neuron_frequencies(network, share=share, strength=strength)
-    out = np.asarray(output_matrix(network), np.float64)
+    out = answer_matrix(network)
+    if out is None:
+        raise TypeError(
+            f"phase_doubling: {type(network).__name__} has no matrix from its first neurons to its "
+            "outputs; allowed: a network of one hidden layer."
+        )
     known = np.flatnonzero(found.frequency.values)
     if not len(known):
         return float("nan")
-    written = algebra.waves(out[known].T)[found.frequency.values[known] - 1, np.arange(len(known))]
-    return float(np.cos(np.angle(written) - 2 * found.phase.values[known]).mean())
+    tables = np.asarray(token_tables(network), np.float64)
+    ends = (tables[0], tables[-1], np.asarray(out, np.float64).T)
+    at = (found.frequency.values[known] - 1, np.arange(len(known)))
+    left, right, written = (np.angle(algebra.waves(end[:, known])[at]) for end in ends)
+    return float(np.cos(written - left - right).mean())
 
 
 @snapshot()

@@ -149,6 +149,38 @@ def grokking_delay(runs: xr.Dataset, threshold: float = 0.99, *, records: int = 
     ).rename("grokking_delay")
 
 
+def onset_step(
+    curve: xr.DataArray, baseline: xr.DataArray, *, deviations: float = 3.0
+) -> xr.DataArray:
+    r"""The first step at which a curve stands out of what it was until then.
+
+    \(c(s) > \tilde c + 3\,\mathrm{MAD}\), of the median and the median absolute deviation of the
+    records up to the baseline's step, such as that of memorisation.
+
+    Args:
+        curve: a measure over `run` and `step`, such as the commutator defect of kept weights.
+        baseline: a time over `run`, as from `memorization_step`.
+        deviations: how many of them.
+
+    Returns:
+        A time over `run`, as from `first_step`; neither known nor censored where there is no
+        baseline.
+
+    Example:
+        >>> curve = xr.DataArray([[1.0, 1.2, 0.9, 1.1, 4.0]], {"step": range(5)}, ("run", "step"))
+        >>> onset_step(curve, xr.DataArray([2.0], dims="run")).item()
+        3.0
+
+    Source: Xu 2026, arXiv:2602.16746.
+    """
+    curve = curve.transpose("run", "step")
+    until = curve.where(curve.step <= baseline.drop_vars("censored_at", errors="ignore"))
+    middle = until.median("step")
+    height = middle + deviations * abs(until - middle).median("step")
+    later = curve.where((curve.step > baseline.fillna(np.inf)) & height.notnull())
+    return first_step((later - height).where(later.notnull()), np.finfo(float).tiny).rename("onset")
+
+
 def describe_times(times: xr.DataArray, status: xr.DataArray | None = None) -> list[str]:
     """Every time in words, with what is not known said plainly.
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..measures import has_tables, output_matrix, reads_tokens
+from ..measures import answer_matrix, has_tables, reads_tokens
 from ..models import AbstractNetwork, MLPNetwork
 from ..spec import SpecError
 from ..tasks import ModularArithmetic
@@ -49,7 +49,7 @@ def idealise(
     else:
         subject, known = Pairs.of(what, task), None
     network: Any = subject.network
-    out = output_matrix(network)
+    out = answer_matrix(network)
     if not isinstance(subject.task, ModularArithmetic) or not (
         has_tables(network) and reads_tokens(network) and out is not None
     ):

@@ -14,6 +14,7 @@ from .pairs import Logits, Pairs, variance
 # What computes with waves has few, and they explain much. Nothing else is looked at wave by wave.
 ALONE = 12
 WAVES = 0.5
+BESIDE = 0.9  # of the logits of a circle beside another, from which on it accompanies that one
 
 Profile = Float[np.ndarray, "difference"]
 
@@ -29,14 +30,17 @@ class Circle:
             number if it was not looked at, as only the twelve strongest are, where all together
             explain half.
         pizza: the same of a pizza.
-        accompanying: the frequency of a circle whose logits an accompanying pizza explains to 90 %;
-            0 if there is none.
+        accompanied: share of the variance of the logits of the circle of twice the frequency,
+            alone, that an accompanying pizza of this frequency explains; as `clock` if not looked
+            at.
+        accompanying: the frequency of that circle if this is 90 % or more; 0 if not.
     """
 
     frequency: int
     share: float
     clock: float
     pizza: float
+    accompanied: float
     accompanying: int
 
 
@@ -86,7 +90,7 @@ class FourierSum(AbstractSpans):
         shares = {k: power[k] / total for k in chosen}
         alone = chosen[:ALONE] if sum(shares.values()) >= WAVES else []
         circles = [_circle(subject, k, shares[k]) for k in alone]
-        circles += [Circle(k, shares[k], np.nan, np.nan, 0) for k in chosen[len(alone) :]]
+        circles += [Circle(k, shares[k], np.nan, np.nan, np.nan, 0) for k in chosen[len(alone) :]]
         return cls(subject.size, {k: profiles[k] for k in chosen}, tuple(circles))
 
     @property
@@ -170,7 +174,8 @@ def _circle(subject: Pairs, frequency: int, share: float) -> Circle:
         share,
         clock=_fitted(alone, frequency, np.ones(p)),
         pizza=_fitted(alone, frequency, np.abs(np.cos(turn / 2))),
-        accompanying=double if beside >= 0.9 else 0,
+        accompanied=beside,
+        accompanying=double if beside >= BESIDE else 0,
     )
 
 

@@ -13,7 +13,9 @@ from .groups import characters as characters, cosets as cosets
 from .parity import (
     parity_cases as parity_cases,
     parity_half_cases as parity_half_cases,
+    parity_in_bits as parity_in_bits,
     parity_monomials as parity_monomials,
+    parity_ones as parity_ones,
     parity_thresholds as parity_thresholds,
     parity_xor as parity_xor,
 )

@@ -10,8 +10,9 @@ from ...spec import SpecError
 from ..activations import monomial, relu
 from ..mlp import MLPNetwork
 
-# Every network below has one output, the product of the first k of n signs, so that its sign is the
-# answer that `flyroom.tasks.SparseParity` asks for with `encoding="signs"`.
+# Every network below has one output. Of all but the last two it is the product of the first k of n
+# signs, so that its sign is the answer that `flyroom.tasks.SparseParity` asks for with
+# `encoding="signs"`; of those it is the one for `encoding="bits"`.
 
 
 def parity_cases(n: int, k: int) -> MLPNetwork:
@@ -135,6 +136,58 @@ def parity_monomials(n: int, k: int) -> MLPNetwork:
     signs = signs[signs[:, 0] == 1]
     out = signs.prod(1) / (len(signs) * math.factorial(k))
     return _network(n, signs.T, None, out, activation=monomial(k))
+
+
+def parity_ones(n: int, k: int) -> MLPNetwork:
+    r"""A zigzag of `k` neurons on the number \(t\) of ones among the first `k` of `n` bits.
+
+    \(f = -1 + 2\,\mathrm{ReLU}(t) - 4\,\mathrm{ReLU}(t - 1) + 4\,\mathrm{ReLU}(t - 2) - \dots\),
+    which is 1 where \(t\) is odd. The last input is the constant 1, whose weights are the biases.
+
+    Args:
+        n: number of bits.
+        k: how many of them matter, the first.
+
+    Raises:
+        SpecError: `k` is not from 1 to `n`.
+
+    Example:
+        >>> print(parity_ones(4, 3)(jnp.array([1.0, 0.0, 1.0, 1.0, 1.0])))
+        [-1.]
+
+    Source: measured here, for the task of Pearce et al. 2023.
+    """
+    _check(n, k)
+    first = np.zeros((n + 1, k))
+    first[:k], first[n] = 1.0, -np.arange(k)
+    turns = np.array([2.0, *(4.0 * (-1) ** j for j in range(1, k))])
+    return _network(n + 1, first, None, turns, -1.0)
+
+
+def parity_in_bits(network: MLPNetwork) -> MLPNetwork:
+    r"""A parity network on signs as one on bits \(z\) and a constant 1, with \(x = 1 - 2z\).
+
+    Weights become \(-2w\), biases the weights of the constant, and the output changes its sign,
+    since it is asked for an odd number of ones.
+
+    Args:
+        network: of one hidden layer, on signs, such as any of the others.
+
+    Example:
+        >>> network = parity_in_bits(parity_cases(4, 3))
+        >>> print(network(jnp.array([1.0, 0.0, 1.0, 1.0, 1.0])))
+        [-1.]
+
+    Source: the encoding: Pearce et al. 2023, "Do Machine Learning Models Memorize or Generalize?".
+    """
+    bias, last = network.biases
+    constant = network.first.sum(0) + (0.0 if bias is None else bias)
+    return MLPNetwork(
+        first=jnp.concatenate([-2 * network.first, constant[None]]),
+        weights=(-network.weights[0],),
+        biases=(None, None if last is None else -last),
+        activation=network.activation,
+    )
 
 
 def _network(
