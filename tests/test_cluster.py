@@ -1,5 +1,6 @@
 """A Ray cluster trains what one machine does, whatever becomes of its processes and nodes."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -22,8 +23,10 @@ from ray.cluster_utils import Cluster
 import flyroom as fr
 from flyroom.results import journal
 from flyroom.spec import SpecError
-from flyroom.sweeps import RayCluster
-from flyroom.sweeps.cluster import Cluster as Crew, Correspondent, Parcel
+from flyroom.sweeps import RayCluster, Space
+from flyroom.sweeps.checkpoint import Progress, Restored, packed, under_way
+from flyroom.sweeps.cluster import Cluster as Crew, Correspondent, Parcel, Parcels
+from flyroom.sweeps.worker import Job
 from flyroom.training import Status
 from helpers import MAPPED, assert_same_bits, modular
 
@@ -91,6 +94,9 @@ def test_a_run_that_takes_its_process_with_it_fails_alone(tmp_path: Path):
     names = [Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED", "FINISHED", "FINISHED"]
     assert "at {'seed': 2}" in runs.attrs["failures"]["2"]
+    with pytest.warns(UserWarning, match="1 of 6 runs failed, run 2 with: the process was lost 3"):
+        further = fr.resume(tmp_path / "a.zarr", steps=60, machine=MAPPED)
+    assert further.attrs["failures"] == runs.attrs["failures"]
 
 
 def hired(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -145,6 +151,51 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytes
     assert len(killed) == 1
     assert (runs.status == Status.FINISHED).all()
     assert_same_bits(runs, alone(experiment, over, tmp_path))
+
+
+def test_a_process_that_is_lost_before_it_begins_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lost, begun = [], Crew._begun
+
+    def lose_and_begin(self: Crew, place: int, hired: Any, stop: threading.Event):
+        if len(lost) < most:
+            lost.append(place)
+            ray.kill(hired)
+        return begun(self, place, hired, stop)
+
+    monkeypatch.setattr(Crew, "_begun", lose_and_begin)
+    machine, over, most = dataclasses.replace(MACHINE, cpus=1), {"seed": range(2)}, 2
+    runs = fr.train(modular(), over, store=tmp_path / "a.zarr", machine=machine)
+    assert lost == [0, 0]
+    assert (runs.status == Status.FINISHED).all()
+    lost.clear()
+    most = 3
+    with pytest.raises(fr.Interrupted, match="a worker of the cluster cannot begin"):
+        fr.train(modular(), over, store=tmp_path / "b.zarr", machine=machine)
+
+
+def test_a_parcel_of_one_run_keeps_the_states_of_its_unit(tmp_path: Path):
+    """What is trained by itself is still of a unit, whose others wait for their turn."""
+
+    def parcel(ages: dict[int, int], *ends: tuple[int, Status, int, str]) -> Parcel:
+        runs = [
+            Restored(Progress(run, age, [], []), {"w": np.full(2, run + age)})
+            for run, age in ages.items()
+        ]
+        return Parcel({}, *packed(runs), 0, [*ends])
+
+    space, stop = Space(modular(), {"seed": range(3)}), threading.Event()
+    job = Job(space, space.at, (), (), {}, None, True, 1.0, Parcels(), stop)
+    folder = journal.Folder(tmp_path / "session-000-00")
+    writer = Correspondent(job, folder, Crew(1, 0, 3, 3), 0)
+    writer.left = {0, 1, 2}
+    writer._write(parcel({0: 8, 1: 8, 2: 8}))
+    writer._write(parcel({1: 9}, (0, Status.FINISHED, 40, "")))
+    checkpoint = journal.read_checkpoint(folder.path)
+    assert checkpoint is not None
+    found = {r.progress.run: (r.progress.age, r.arrays["w"][0]) for r in under_way(*checkpoint)}
+    assert found == {1: (9, 10), 2: (8, 10)}
 
 
 def test_the_shell_starts_a_cluster_and_another_machine_goes_on(tmp_path: Path):

@@ -11,6 +11,7 @@ from scipy import stats
 import flyroom as fr
 from flyroom import spec
 from flyroom.cli import app
+from flyroom.cli.sources import over
 from flyroom.spec import SpecError
 from flyroom.sweeps import Space, plan, points, random, sobol, values
 
@@ -207,6 +208,16 @@ def test_the_shell_trains_designs_and_files(
             app(["train", "pair-mod67", *TINY, *wrong, "--store", "b.zarr"])
         assert end.value.code != 0
         assert "--samples: allowed: together with an axis to draw from" in capsys.readouterr().err
+
+
+def test_points_of_the_same_fields_are_refused(tmp_path: Path):
+    file = written(tmp_path, "optimizer.weight_decay,seed\n0.1,1\n")
+    (tmp_path / "more.csv").write_text("optimizer.weight_decay,seed\n0.3,1\n")
+    both = [f"@{file}", f"@{tmp_path / 'more.csv'}"]
+    drawn = ["optimizer.weight_decay=uniform(0, 1)", "seed=randint(0, 9)"]
+    for words, samples in ((both, None), ([both[0], *drawn], 4)):
+        with pytest.raises(SpecError, match=r"`optimizer.weight_decay, seed` are given twice"):
+            over(EXPERIMENT, words, samples, "sobol")
 
 
 def test_a_toml_file_joins_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

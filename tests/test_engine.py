@@ -233,7 +233,8 @@ def test_weights_are_kept_when_asked():
         fr.network(runs, 0, step=5)
 
 
-def test_a_task_that_fails_for_one_seed_fails_one_run():
+@pytest.mark.parametrize("error", [RuntimeError, FileNotFoundError])
+def test_a_task_that_fails_for_one_seed_fails_one_run(error: type[Exception]):
     class Moody(fr.tasks.AbstractTask):
         """Parity that does not like the seed 2."""
 
@@ -247,14 +248,52 @@ def test_a_task_that_fails_for_one_seed_fails_one_run():
 
         def split(self, seed):
             if seed == 2:
-                raise RuntimeError("not this one")
+                raise error("not this one")
             return self.task.split(seed)
 
-    with pytest.warns(UserWarning, match="1 of 4 runs failed, run 2 with: RuntimeError: not"):
+    with pytest.warns(UserWarning, match=rf"1 of 4 runs failed, run 2 with: {error.__name__}: n"):
         runs = fr.train(parity(task=Moody(), steps=5), {"seed": range(4)}, machine=MAPPED)
     names = [fr.training.Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
     assert "not this one" in runs.attrs["failures"]["2"]
+
+
+class Fragile(fr.training.AbstractCondition):
+    """A stop rule that breaks at a step of its own."""
+
+    at: int = fr.spec.host(1000)
+    error: str = fr.spec.host("RuntimeError")
+
+    def holds(self, step, values):
+        if step >= self.at:
+            raise {"RuntimeError": RuntimeError, "OSError": OSError}[self.error]("it broke")
+        return False
+
+    @property
+    def streak(self):
+        return 1
+
+    @property
+    def due(self):
+        return ()
+
+    @property
+    def measures(self):
+        return ()
+
+
+@both_mappings
+@pytest.mark.parametrize("error", ["RuntimeError", "OSError"])
+@pytest.mark.parametrize("at", [0, 8])
+def test_a_stop_rule_that_breaks_for_one_run_fails_one_run(machine, error: str, at: int):
+    """Three slots for five runs: one is beside it, others still wait for their turn."""
+    rules = [(Fragile(n, error),) for n in (1000, at, 1001, 1002, 1003)]
+    with pytest.warns(UserWarning, match=f"1 of 5 runs failed, run 1 with: {error}: it broke"):
+        runs = fr.train(modular(stop=rules[0]), {"stop": rules}, machine=machine)
+    names = [fr.training.Status(s).name for s in runs.status.values]
+    assert names == ["FINISHED", "FAILED", "FINISHED", "FINISHED", "FINISHED"]
+    assert runs.train_loss.sel(run=1).notnull().sum() == sum(step <= at for step in runs.step)
+    assert runs.train_loss.sel(run=[0, 2, 3, 4]).notnull().all()
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="memory maps are Linux's")

@@ -1,15 +1,21 @@
 """What a sweep is said to cost before it begins is what it costs."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import pytest
 import zarr
+from jaxtyping import Array, Float
 
 import flyroom as fr
 import flyroom.sweeps.estimate as module
+from flyroom.results import paths
+from flyroom.results.store import read_schema
 from flyroom.sweeps import plan
 from flyroom.sweeps.estimate import Estimate, estimate
+from flyroom.training import CURVES, Context, snapshot
 from helpers import MAPPED, modular
 
 OVER = {"optimizer.weight_decay": [0.1, 1.0], "seed": range(3)}
@@ -18,7 +24,7 @@ OVER = {"optimizer.weight_decay": [0.1, 1.0], "seed": range(3)}
 def of(experiment: fr.Experiment, over: Any) -> Estimate:
     todo = plan(experiment, over)
     runs = [len(group.runs) for group in todo.groups]
-    return estimate(todo, MAPPED.crew(max(runs)), todo.steps, runs)
+    return estimate(todo, MAPPED.crew(max(runs)), todo.steps, runs, 0.0)
 
 
 def test_operations_are_those_of_the_products():
@@ -68,13 +74,27 @@ def test_time_is_that_of_steps_records_and_programs(monkeypatch):
     assert of(experiment, over).seconds == pytest.approx(busy + 100.0, abs=1.0)
 
 
-def test_bytes_are_those_of_the_store(tmp_path: Path):
-    experiment = modular(steps=3000, **{"schedule.per_octave": 64, "model.embed_width": 64})
-    found = of(experiment, OVER)
-    fr.train(experiment, OVER, store=tmp_path / "a.zarr", machine=MAPPED)
-    group: Any = zarr.open_group(tmp_path / "a.zarr", mode="r")
+@snapshot()
+def embedding(network: fr.models.AbstractNetwork, context: Context) -> Float[Array, "token"]:
+    """The norm of every token's embedding."""
+    return jnp.linalg.norm(paths(network)["embed"], axis=1)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"keep": fr.Schedule(per_octave=4)}, {"record": (*CURVES, embedding)}],
+    ids=["scalars", "kept", "axes"],
+)
+def test_bytes_are_those_of_the_store(changes: dict, keep: bool, tmp_path: Path):
+    model = {"schedule.per_octave": 64, "model.embed_width": 64}
+    experiment = modular(steps=1000, **model, **changes)
+    store, machine = tmp_path / "a.zarr", dataclasses.replace(MAPPED, keep_bytes=4e9 * keep)
+    fr.train(experiment, OVER, store=store, machine=machine)
+    group: Any = zarr.open_group(store, mode="r")
     held = sum(array.nbytes for _, part in group.groups() for _, array in part.arrays())
-    assert found.bytes == pytest.approx(held, rel=0.3)
+    found = module.store_bytes(plan(experiment, OVER), read_schema(store), keep)
+    assert found == pytest.approx(held, rel=0.2)
 
 
 def test_an_estimate_is_said_as_people_say_it():

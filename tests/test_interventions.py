@@ -18,7 +18,8 @@ from flyroom.tasks import Split
 from flyroom.training import engine, fixed, program_of
 from helpers import MAPPED, assert_same_bits, both_mappings, modular, parity
 
-LESS = fr.Event(fr.AtStep(step=16), {"task.train_fraction": 0.3})
+FRACTION = "task.train_fraction"
+LESS = fr.Event(fr.AtStep(step=16), {FRACTION: 0.3})
 
 
 # --- Examples that change ---
@@ -42,6 +43,41 @@ def test_one_program_holds_the_larger_of_both_sides():
     (group,) = plan(modular(events=(LESS,))).groups
     before, after = (plan(modular(**{"task.train_fraction": f})).groups[0] for f in (0.6, 0.3))
     assert group.sizes == (before.sizes[0], after.sizes[1])
+
+
+def whole(fraction: float) -> dict[str, Any]:
+    """What sets a task as a whole."""
+    return {"task": fr.tasks.ModularArithmetic(p=7, train_fraction=fraction)}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_events_take_effect_in_the_order_in_which_they_happen(first: int):
+    """Whatever their numbers: a whole task takes back the fraction that was set before."""
+    changes = [LESS.set, whole(0.9)]
+    steps = (8, 16) if first == 0 else (16, 8)
+    events = tuple(fr.Event(fr.AtStep(s), c) for s, c in zip(steps, changes, strict=True))
+    expected = 0.9 if first == 0 else 0.3
+    still = modular(events=events, optimizer=fr.optim.SGD(learning_rate=0.0))
+    assert spec.get(still.after([8, -1]), FRACTION) == 0.3
+    assert spec.get(still.after(steps), FRACTION) == expected
+    runs = fr.train(still, machine=MAPPED)
+    train = fr.tasks.ModularArithmetic(p=7, train_fraction=expected).split(0).train
+    right = fr.measures.accuracy(fr.network(runs, 0), train)
+    assert runs.train_accuracy.sel(step=40).item() == pytest.approx(right, abs=1e-6)
+
+
+def test_room_is_made_for_whatever_order_measures_bring_about():
+    """A fraction, then a whole task, and the other way round, which alone needs so many rows."""
+    late = fr.Reaches("train_accuracy", 1.0)
+    most = {FRACTION: 0.95}
+    small = {"task": fr.tasks.ModularArithmetic(p=7, train_fraction=0.2, ordered=False)}
+    events = (fr.Event(late, most), fr.Event(late, small))
+    sides = {len(task.split(0).train.labels) for task in modular(events=events).tasks()}
+    assert sides == {29, 46, 5, 26}
+    # By their steps only the first order is possible, and the second is not asked of the task.
+    events = (fr.Event(fr.AtStep(8), most), fr.Event(fr.AtStep(16), small))
+    sides = {len(task.split(0).train.labels) for task in modular(events=events).tasks()}
+    assert sides == {29, 46, 5}
 
 
 def test_a_run_interrupted_after_its_event_ends_as_if_it_had_not_been(tmp_path: Path):
@@ -91,6 +127,18 @@ def test_an_event_that_cannot_happen_is_named_before_the_run(when: Any, why: str
     assert why in said
     with pytest.warns(UserWarning, match=r"event 0 can never happen"):
         fr.train(modular(events=(event,), steps=20), machine=MAPPED)
+
+
+@pytest.mark.parametrize("when", [fr.AtStep(step=40), fr.Reaches("test_loss", 9.0, records=18)])
+def test_an_event_at_the_last_step_is_named_before_the_run(when: Any):
+    """No step comes after it. A stop rule may well be met there."""
+    experiment = modular(events=(fr.Event(when, {"optimizer.weight_decay": 0.0}),), stop=(when,))
+    said = "event 0 changes nothing: it can happen at step 40 only, the run's last."
+    assert len(experiment.ages()) == 18
+    assert plan(experiment).never == (said,)
+    with pytest.warns(UserWarning, match="event 0 changes nothing"):
+        fr.train(experiment, machine=MAPPED)
+    assert plan(modular(events=experiment.events, steps=41)).never == ()
 
 
 def test_what_can_happen_is_not_warned_of():

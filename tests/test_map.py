@@ -196,6 +196,17 @@ def test_a_store_of_something_else_is_left_alone(whole, tmp_path):
         mapped(tmp_path / "sweep.zarr")
 
 
+def test_a_map_that_another_process_draws_is_left_alone(whole, tmp_path):
+    store = tmp_path / "map.zarr"
+    killed_at(store, 60)
+    notes = journal.journal_path(store)
+    before = bytes_of(notes)
+    lock = fr.sweeps.local.FileLock(notes / "lock")
+    with lock.acquire(timeout=0), pytest.raises(fr.StoreError, match="another process is training"):
+        mapped(store, budget=24)
+    assert bytes_of(notes) == before
+
+
 # The shell.
 
 

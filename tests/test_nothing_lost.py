@@ -31,6 +31,21 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+class Moody(fr.tasks.AbstractTask):
+    """Addition that does not like the seed 2."""
+
+    task: fr.tasks.ModularArithmetic = fr.spec.host(fr.tasks.ModularArithmetic(p=7))
+
+    @property
+    def signature(self):
+        return self.task.signature
+
+    def split(self, seed):
+        if seed == 2:
+            raise RuntimeError("not this one, " + "é" * 1000)
+        return self.task.split(seed)
+
+
 class Disk:
     """Counts changes to the disk; from change number `last` on, none gets through.
 
@@ -185,6 +200,39 @@ def test_a_disk_that_takes_no_more(code, text, tmp_path, monkeypatch):
     assert_same_bits(fr.resume(tmp_path / "full.zarr", machine=machine), whole)
 
 
+@pytest.mark.parametrize("name", ["create", "write_all"])
+def test_a_disk_that_takes_no_store(name, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    whole = fr.train(modular(), OVER, store=tmp_path / "whole.zarr", machine=MAPPED)
+    monkeypatch.setattr(fr.results.store, name, full)
+    with pytest.raises(fr.Interrupted, match=r"No space left.*flyroom resume .*full\.zarr"):
+        fr.train(modular(), OVER, store=tmp_path / "full.zarr", machine=MAPPED)
+    monkeypatch.undo()
+    assert_same_bits(fr.resume(tmp_path / "full.zarr", machine=MAPPED), whole)
+
+
+def test_what_went_wrong_is_told_whenever_it_did(tmp_path):
+    """Killed after a run has failed, gone on with, past the budget, and put together."""
+    machine, experiment = dataclasses.replace(MAPPED, checkpoint_every=0.0), modular(task=Moody())
+    whole, store = tmp_path / "whole.zarr", tmp_path / "cut.zarr"
+    says = "1 of 4 runs failed, run 2 with: RuntimeError: not this one"
+    with pytest.warns(UserWarning, match=says):
+        total = train_until(whole, experiment, machine, np.inf)
+    wanted = fr.open(whole).attrs["failures"]
+    assert "é" * 1000 in wanted["2"]
+    assert "Traceback" in wanted["2"]
+    train_until(store, experiment, machine, total * 3 // 4)
+    with pytest.warns(UserWarning, match=says):
+        assert fr.resume(store, machine=machine).attrs["failures"] == wanted
+    assert bytes_of(store) == bytes_of(whole)
+    with pytest.warns(UserWarning, match=says):
+        assert fr.resume(store, steps=48, machine=machine).attrs["failures"] == wanted
+    merged = fr.merge([store], tmp_path / "all.zarr")
+    assert merged.attrs["failures"] == wanted
+
+
 def test_a_clock_that_jumps(tmp_path, monkeypatch):
     """Back by a day and forth by two, whenever it is asked; times of day are only told."""
     real, asked = time.time, itertools.count()
@@ -244,8 +292,41 @@ def test_two_at_once_are_refused(tmp_path):
     train_until(store, modular(), machine, 60)
     lock = fr.sweeps.local.FileLock(journal.journal_path(store) / "lock")
     owner = rf"another process is training into it \(process {os.getpid()} of .+ on .+, since "
-    with lock.acquire(timeout=0), pytest.raises(fr.StoreError, match=owner):
+    before = bytes_of(journal.journal_path(store))
+    for steps in (None, 48):
+        with lock.acquire(timeout=0), pytest.raises(fr.StoreError, match=owner):
+            fr.resume(store, steps=steps, machine=machine)
+    assert bytes_of(journal.journal_path(store)) == before
+
+
+def test_a_journal_is_taken_away_by_whoever_has_it(tmp_path, monkeypatch):
+    held, plain = [], disk.discard
+
+    def discard(folder):
+        with pytest.raises(fr.sweeps.local.Timeout):
+            fr.sweeps.local.FileLock(folder / "lock").acquire(timeout=0)
+        held.append(folder)
+        plain(folder)
+
+    monkeypatch.setattr(disk, "discard", discard)
+    fr.train(modular(steps=3), store=tmp_path / "mine.zarr", machine=MAPPED)
+    assert held == [tmp_path / "mine.journal"]
+
+
+def test_what_another_has_just_finished_stays_as_it_is(tmp_path, monkeypatch):
+    """The other one takes the journal away after this one has looked at it."""
+    machine, store = dataclasses.replace(MAPPED, checkpoint_every=0.0), tmp_path / "mine.zarr"
+    train_until(store, modular(), machine, 60)
+
+    def meanwhile(*_):
+        monkeypatch.undo()
         fr.resume(store, machine=machine)
+
+    monkeypatch.setattr(fr.sweeps.Manifest, "start", meanwhile)
+    with pytest.raises(fr.StoreError, match="another process has just trained into it"):
+        fr.resume(store, machine=machine)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.zarr"]
+    assert (fr.resume(store, machine=machine).status == Status.FINISHED).all()
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

@@ -197,6 +197,7 @@ def test_there_are_32_rungs_to_a_doubling():
         ({"optimizer.decay": [1.0]}, "AdamW has no field `decay`; it has learning_rate"),
         ({"seed": []}, "over `seed`: no values were given; it needs at least one"),
         ({"seed": [1, 2, 1]}, "over `seed`: the value 1 is given twice"),
+        ({"optimizer.weight_decay": [1, 1.0]}, "`optimizer.weight_decay`: the value 1.0 is given"),
         ({"task.operation": "a + b"}, "over `task.operation`: got 'a \\+ b'; allowed: a list"),
         ({"optimizer.weight_decay": [1.0, -1.0]}, "weight_decay: got -1.0; allowed: at least 0"),
         ({"seed": [0, -2]}, "seed: got -2; allowed: at least 0"),

@@ -329,6 +329,26 @@ def test_weights_lie_by_run_and_step_however_they_came(monkeypatch, tmp_path):
         assert norm == pytest.approx(float(runs.weight_norm.isel(run=run, step=-1)), rel=1e-5)
 
 
+def test_weights_that_are_there_twice_are_written_once(tmp_path):
+    """Of equal run and step, those that were written last."""
+    runs = fr.train(modular(steps=8), {"seed": range(2)}, machine=MAPPED)
+    notes = tmp_path / "runs.journal"
+    fr.results.reopen(Path(runs.attrs["store"]), notes)
+    ((name, rows),) = journal.tables(notes, "weights")
+    again = np.array(rows[rows["step"] == 0])
+    again["embed"] = 7.0
+    with contextlib.closing(journal.Folder(notes / "session-001-00")) as folder:
+        folder.table(f"{name}.weights", again.dtype).append(again)
+        folder.checkpoint({"slots": []}, {})
+    program = fr.sweeps.plan(modular(steps=8)).groups[0].program
+    store.write_arrays(tmp_path / "runs.zarr", notes, "weights", [(name, program)])
+    written: Any = zarr.open_group(tmp_path / "runs.zarr", path="weights-0", mode="r")
+    assert written["run"][:].tolist() == [0, 0, 1, 1]
+    assert written["step"][:].tolist() == [0, 8, 0, 8]
+    assert (written["embed"][:][::2] == 7.0).all()
+    assert (written["embed"][:][1::2] != 7.0).all()
+
+
 @pytest.mark.parametrize("machine", [MAPPED, BATCHED])
 def test_a_store_made_again_from_what_it_holds(machine, small, tmp_path):
     """Taken apart into a journal and put together, it is the same."""
@@ -341,6 +361,22 @@ def test_a_store_made_again_from_what_it_holds(machine, small, tmp_path):
     store.write_runs(tmp_path / "again.zarr", again, notes)
     notes.rename(tmp_path / "gone")
     assert_same_bits(before, fr.open(tmp_path / "again.zarr"))
+
+
+@pytest.mark.parametrize("undefined", ["train_loss", "test_loss"])
+def test_a_record_counts_if_any_curve_is_a_number(undefined, small, tmp_path):
+    """Whichever of its curves the store's folder names first."""
+    record = (fr.training.train_loss, fr.training.test_loss)
+    path = tmp_path / "runs.zarr"
+    fr.train(modular(steps=8, record=record), {"seed": range(3)}, store=path, machine=MAPPED)
+    group: Any = zarr.open_group(path, path="runs", mode="r+")
+    group[undefined][:2] = np.nan
+    fr.results.reopen(path, tmp_path / "again.journal")
+    (table,) = (rows for _, rows in journal.tables(tmp_path / "again.journal", "records"))
+    steps = fr.open(path).step.values.tolist()
+    assert [(int(row["run"]), int(row["step"])) for row in table] == [
+        (run, step) for run in range(3) for step in steps
+    ]
 
 
 def test_whoever_looks_on_sees_a_whole_store_at_every_moment(tmp_path):

@@ -16,7 +16,7 @@ from flyroom import studies
 from flyroom.cli import app
 from flyroom.results import journal_path
 from flyroom.studies import Finding, Study, Sweep, Verdict, mean, median, share
-from flyroom.sweeps import Manifest, Space
+from flyroom.sweeps import Manifest, Space, plan
 
 ROOT = Path(__file__).resolve().parents[1] / "studies"
 QUIET = fr.Machine(devices=1, progress=False)
@@ -285,7 +285,7 @@ def test_stores_are_used_again_and_gone_on_with(lab: Path, capsys: pytest.Captur
     sweep = study.at("full")["seeds"]
     store = lab / "runs" / "tiny-full-seeds.zarr"
     store.parent.mkdir()
-    Manifest.of(Space(sweep.experiment, sweep.over), {}).write(store)  # interrupted at once
+    Manifest.of(Space(sweep.experiment, sweep.over), {}).start(store)  # interrupted at once
     assert journal_path(store).exists()
     first = studies.run(study, "full", "runs", QUIET)
     assert first.seconds > 0
@@ -318,6 +318,15 @@ def test_a_store_that_does_not_fit_is_named_before_anything_is_trained(
     assert code == 2
     assert "tiny-quick-seeds.zarr holds other runs" in error
     assert not (lab / "runs" / "a_first-quick-seeds.zarr").exists()
+
+
+def test_a_sweep_that_cannot_be_run_is_named_before_another_is_trained(tmp_path: Path):
+    batches = fr.spec.replace(tiny().experiment, {"batch_size": 11})  # of ten examples
+    sweeps = {"fine": tiny(), "large": Sweep(batches, {"seed": [0]})}
+    study = Study("made_up", "Is it?", "nobody", {"quick": sweeps})
+    with pytest.raises(fr.SpecError, match=r"made_up, sweep large: Experiment\.batch_size: got 11"):
+        studies.run(study, "quick", tmp_path, QUIET)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -380,6 +389,53 @@ def test_a_report_of_every_study_is_kept(name: str):
         rows = [row for row in notes.read_text().splitlines() if row.startswith(f"| {claim.id} |")]
         assert len(rows) == 1
         assert rows[0].rstrip(" |").endswith(tuple(Verdict))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sweep_of_every_study_can_be_planned(name: str):
+    for sweeps in studies.load(name, ROOT).sweeps.values():
+        for sweep in sweeps.values():
+            assert plan(sweep.experiment, sweep.over).steps > 0
+
+
+def test_small_fractions_are_trained_on_in_the_smaller_batches_of_the_source():
+    sweep = studies.load("report_fractions", ROOT).at("full")["power"]
+    space = Space(sweep.experiment, sweep.over)
+    points = [space.point(run) for run in range(space.count)]
+    found = {(point["task.train_fraction"], point["batch_size"]) for point in points}
+    assert found == {(0.05, 235)} | {(f, 512) for f in (0.3, 0.45, 0.6, 0.75, 0.9)}
+
+
+def test_wider_networks_have_more_neurons_as_in_the_source():
+    sweep = studies.load("zhong_circles", ROOT).at("full")["widths"]
+    space = Space(sweep.experiment, sweep.over)
+    models = [fr.spec.to_dict(space.at(run).model) for run in range(space.count)]
+    sizes = {(model["width"], model["neurons"]) for model in models}
+    assert sizes == {(32, 128), (64, 256), (128, 512), (256, 1024), (512, 2048)}
+    assert space.count == 5 * 3 * 8
+
+
+def test_runs_that_never_generalise_have_no_slope():
+    """Not one of minus infinity, which the band of the claim holds."""
+    study = studies.load("report_fractions", ROOT)
+    (claim,) = [claim for claim in study.claims if claim.id == "R6-slope"]
+    steps = np.array([0, 100, 1000, 10_000])
+
+    def answer(middle: float, high: float) -> tuple[Verdict, str]:
+        reached = np.array([[middle], [middle], [high], [high]]) <= steps
+        fractions = ("run", [0.3, 0.3, 0.45, 0.45])
+        runs = xr.Dataset(
+            {"test_accuracy": (("run", "step"), reached.astype(float))},
+            {"run": range(4), "step": steps, "task.train_fraction": fractions},
+        )
+        found = claim.answer({"transformers": runs})
+        return found.verdict, found.finding.note if found.finding else found.error
+
+    never = "no slope: half of the runs or more do not generalise at one of the fractions"
+    assert answer(10_000, 1000) == (Verdict.REPRODUCED, "")
+    assert answer(1000, 1000) == (Verdict.NOT_REPRODUCED, "")
+    for middle, high in ((math.inf, 1000), (1000, math.inf), (math.inf, math.inf)):
+        assert answer(middle, high) == (Verdict.NOT_REPRODUCED, never)
 
 
 def in_their_bands(name: str, seeds: int, claims: list[str]) -> None:

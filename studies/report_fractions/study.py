@@ -1,5 +1,7 @@
 """Does the simple transformer of the course report grok where, and only where, the report says?"""
 
+import math
+
 import numpy as np
 
 import flyroom as fr
@@ -35,10 +37,15 @@ def plain(recipe: fr.Experiment, fractions: list[float], steps: int, seeds: int)
 
 
 def power(steps: int, fractions: list[float], seeds: int) -> Sweep:
-    """The two-layer transformer in the encoding of its source."""
+    """The two-layer transformer in the encoding of its source, with its batches.
+
+    Those are of 512 examples, or of half of them all where that is less.
+    """
     recipe = fr.recipes.power_mod97()
     values = {"steps": steps, "schedule": fr.Schedule(per_octave=8), "stop": (done,)}
-    return Sweep(fr.spec.replace(recipe, values), {FRACTION: fractions, "seed": range(seeds)})
+    batches = [(f, min(512, math.ceil(int(f * 97**2) / 2))) for f in fractions]
+    over = {(FRACTION, "batch_size"): batches, "seed": range(seeds)}
+    return Sweep(fr.spec.replace(recipe, values), over)
 
 
 MLP, LSTM = fr.recipes.report_mlp(), fr.recipes.report_lstm()
@@ -129,11 +136,16 @@ def high(data):
     needs=2,
 )
 def slope(data):
-    runs = data["transformers"]
-    times = [fr.measures.generalization_step(at(runs, f)).values for f in (MIDDLE, HIGH)]
+    found = data["transformers"]
+    times = [fr.measures.generalization_step(at(found, f)).values for f in (MIDDLE, HIGH)]
+    runs = sum(t.size for t in times)
     early, late = (float(np.median(np.where(np.isnan(t), np.inf, t))) for t in times)
+    if not np.isfinite([early, late]).all():
+        # The logarithm would be minus infinity, which lies in the band.
+        note = "no slope: half of the runs or more do not generalise at one of the fractions"
+        return Finding(np.nan, None, runs, note=note)
     value = np.log(late / early) / np.log(HIGH / MIDDLE)
-    return Finding(float(value), None, sum(t.size for t in times))
+    return Finding(float(value), None, runs)
 
 
 @study.claim(

@@ -13,14 +13,14 @@ from flyroom.studies import Finding, Study, Sweep, curves, median, share
 
 ZHONG = "Zhong et al. 2023, arXiv:2306.17844"
 P = 59
-RATE, WIDTH = "model.attention_rate", "model.width"
+RATE, WIDTH, NEURONS = "model.attention_rate", "model.width", "model.neurons"
 Measure = Callable[[fr.models.TransformerNetwork], float]
 
 experiment = fr.spec.replace(
     fr.recipes.zhong_mod59(), {"schedule": fr.Schedule(per_octave=8), "keep": fr.Schedule(0)}
 )
 # Narrower and shorter than the source's 128 and 20,000 steps, for two cores.
-narrow = {"model.width": 64, "model.neurons": 256, "steps": 4000}
+narrow = {WIDTH: 64, NEURONS: 256, "steps": 4000}
 study = Study(
     name="zhong_circles",
     question=(
@@ -42,7 +42,8 @@ study = Study(
             "widths": Sweep(
                 experiment,
                 {
-                    WIDTH: [32, 64, 128, 256, 512],
+                    # Four times as many neurons as channels, as in the source.
+                    (WIDTH, NEURONS): [(w, 4 * w) for w in (32, 64, 128, 256, 512)],
                     RATE: [0.6, 0.8, 1.0],
                     "seed": range(8),
                 },

@@ -84,7 +84,7 @@ def over(experiment: Experiment, words: list[str], samples: int | None, design: 
     axes: dict[Any, Any] = {}
     for word in words:
         if word.startswith("@"):
-            axes |= sweeps.points(experiment, word[1:])
+            axes = _joined(axes, sweeps.points(experiment, word[1:]))
     drawn: dict[str, Any] = {}
     for path, text in values.assignments(filter(_is_axis, words), "--over").items():
         if (distribution := values.distribution(text)) is not None:
@@ -99,7 +99,16 @@ def over(experiment: Experiment, words: list[str], samples: int | None, design: 
         )
     if samples is None:
         return axes
-    return (sweeps.sobol if design == "sobol" else sweeps.random)(drawn, samples) | axes
+    points = (sweeps.sobol if design == "sobol" else sweeps.random)(drawn, samples)
+    return _joined(points, axes)
+
+
+def _joined(one: Over, other: Over) -> dict[Any, Any]:
+    """The tables of both, none of which takes the place of another."""
+    for paths in one.keys() & other:
+        head = paths if isinstance(paths, str) else ", ".join(paths)
+        raise SpecError(f"--over: the points of `{head}` are given twice; allowed: once.")
+    return {**one, **other}
 
 
 def _is_axis(word: str) -> bool:

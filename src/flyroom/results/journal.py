@@ -71,6 +71,8 @@ def read_table(path: Path, rows: int | None = None) -> np.ndarray:
             np.lib.format.read_magic(file)
             _, _, dtype = np.lib.format.read_array_header_2_0(file)
             start = file.tell()
+        if dtype.hasobject or not dtype.itemsize:  # bytes of the file would be taken for pointers
+            raise ValueError(f"got rows of {dtype}; allowed: numbers")
     except (ValueError, EOFError) as error:
         raise JournalError(f"{path}: not a table of records ({error}).") from error
     whole = (path.stat().st_size - start) // dtype.itemsize

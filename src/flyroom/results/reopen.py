@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 
 from ..training import Status
+from . import failures
 from .journal import Folder
 from .schema import Schema, Tiles, array_dtype, end_dtype, power_of_two
 from .store import BATCH, read, read_schema
@@ -53,18 +54,19 @@ def copy_runs(path: Path, folder: Folder, numbers: np.ndarray, program: np.ndarr
             for rows in _members(arrays):
                 append(kind, rows)
     append("ends", _ends(schema, root["runs"]))
+    for run, text in root["runs"].attrs.get("failures", {}).items():
+        append("failures", failures.rows(int(run), text))
     folder.checkpoint({"slots": []}, {})
 
 
 def _records(schema: Schema, group: Any, low: int, high: int) -> np.ndarray:
     dtype = array_dtype({c.name: np.empty(c.shape, c.dtype) for c in schema.curves})
     curves = {c.name: read(group[c.name], slice(low, high)) for c in schema.curves}
-    # A run was recorded at the steps of its own schedule, where its curves are numbers; one that
-    # diverged has none at its last step.
-    some = next(iter(curves.values())).reshape(high - low, len(schema.steps), -1)
-    at = np.isfinite(some).any(2) | (
-        schema.steps == read(group["last_step"], slice(low, high))[:, None]
-    )
+    # A run was recorded at the steps of its own schedule, where some of its curves are numbers; one
+    # that diverged has none at its last step.
+    at = schema.steps == read(group["last_step"], slice(low, high))[:, None]
+    for values in curves.values():
+        at |= ~np.isnan(values.reshape(*at.shape, -1)).all(2)
     at &= group["status"][low:high][:, None] != Status.QUEUED
     run, step = np.nonzero(at)
     rows = np.zeros(len(run), dtype)

@@ -15,7 +15,7 @@ from zarr.codecs import ZstdCodec
 from zarr.core.sync import sync
 
 from ..training import Program
-from . import disk
+from . import disk, failures
 from .journal import journal_path, tables
 from .labels import dims
 from .records import Records
@@ -146,6 +146,8 @@ def write_all(path: Path, schema: Schema, programs: Sequence[tuple[str, Program]
     write_runs(path, schema, notes)
     for kind in ("weights", "state"):
         write_arrays(path, notes, kind, programs)
+    if told := failures.read(notes):
+        set_attrs(path, failures={str(run): text for run, text in told.items()})
 
 
 def write_runs(path: Path, schema: Schema, journal: Path) -> None:
@@ -191,14 +193,15 @@ def write_arrays(
 
 
 def _write_members(group: Any, parts: list[np.ndarray], program: Program | None) -> None:
-    """Writes rows by run and step, a batch of them at a time."""
+    """Writes rows by run and step, a batch of them at a time; of those that are twice, the last."""
     runs, steps = (np.concatenate([rows[axis] for rows in parts]) for axis in ("run", "step"))
     order, starts = np.lexsort((steps, runs)), np.cumsum([0, *map(len, parts)])
+    order = order[np.append(np.diff(runs[order]) | np.diff(steps[order]), 1) != 0]
     for axis, values in (("run", runs), ("step", steps)):
         array = group.create_array(
             axis,
-            shape=values.shape,
-            chunks=values.shape,
+            shape=order.shape,
+            chunks=order.shape,
             dtype=values.dtype,
             dimension_names=("member",),
         )

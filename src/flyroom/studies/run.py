@@ -8,6 +8,7 @@ import xarray as xr
 
 from .. import results, sweeps
 from ..results import StoreError, journal_path
+from ..spec import SpecError
 from ..sweeps import Machine, Manifest, Space
 from .claim import Answer, Number
 from .study import Study, Sweep
@@ -108,17 +109,24 @@ def judge(study: Study, data: dict[str, xr.Dataset], size: str | None = None) ->
 def finished(study: Study, size: str, folder: str | Path = "runs") -> dict[str, bool]:
     """Which of a study's sweeps need not be trained any more, by label.
 
-    Asked first, it says of many studies that a store does not fit before hours are spent on others.
+    Asked first, it says of many studies that a store does not fit, or that a sweep cannot be run,
+    before hours are spent on others.
 
     Raises:
         SpecError: the study has no such size, or an experiment of it cannot be run.
         StoreError: a store of that name holds other runs than the study's.
     """
-    sweeps = study.at(size)
-    return {
+    there = {
         label: _finished(sweep, _store(study, size, folder, label))
-        for label, sweep in sweeps.items()
+        for label, sweep in study.at(size).items()
     }
+    for label in (label for label, done in there.items() if not done):
+        sweep = study.at(size)[label]
+        try:
+            sweeps.plan(sweep.experiment, sweep.over)
+        except SpecError as error:
+            raise SpecError(f"{study.name}, sweep {label}: {error}") from error
+    return there
 
 
 def _store(study: Study, size: str, folder: str | Path, label: str) -> Path:

@@ -13,7 +13,7 @@ from ..measures.diagrams import Rule
 from ..results import StoreError, journal, provenance
 from ..spec import SpecError
 from ..training import Experiment
-from .local import work
+from .local import alone, work
 from .machine import AbstractMachine, Machine
 from .manifest import Manifest
 from .plan import plan
@@ -91,7 +91,7 @@ def map(
         if store is None
         else results.folder(store)
     )
-    manifest = Manifest.of(space, provenance())
+    manifest = dataclasses.replace(Manifest.of(space, provenance()), survey=survey.written())
     if path.exists() or journal.journal_path(path).exists():
         manifest = _found(path, manifest, experiment)
         survey = dataclasses.replace(survey, chosen=tuple((manifest.survey or {})["chosen"]))
@@ -101,8 +101,10 @@ def map(
             if not survey.more(runs, diagram):
                 return diagram.assign_attrs(store=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    dataclasses.replace(manifest, survey=survey.written()).write(path)
-    runs = work(path, todo, machine, survey)
+    manifest.start(path)
+    with alone(path, manifest):
+        dataclasses.replace(manifest, survey=survey.written()).write(path)
+        runs = work(path, todo, machine, survey)
     return survey.diagram(runs).assign_attrs(store=str(path))
 
 

@@ -1,7 +1,7 @@
 """What a worker must know to go on exactly where it was."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,16 @@ def load(path: Path, steps: Callable[[int], int]) -> tuple[dict[int, Restored], 
         ):
             going[run] = restored
     return going, over
+
+
+def packed(runs: Iterable[Restored]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a checkpoint says of runs that are under way, and their arrays."""
+    arrays: dict[str, np.ndarray] = {}
+    slots = []
+    for run in runs:
+        slots.append(dataclasses.asdict(run.progress))
+        arrays |= {f"{run.progress.run}/{path}": array for path, array in run.arrays.items()}
+    return {"slots": slots}, arrays
 
 
 def under_way(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[Restored]:

@@ -28,11 +28,11 @@ except ImportError as error:
     ) from error
 
 from ..models import AbstractNetwork
-from ..results import journal
+from ..results import failures, journal
 from ..results.schema import end_dtype
 from ..spec import SpecError
 from ..training import MappingKind, Status, cache_programs, devices
-from .checkpoint import Restored, under_way
+from .checkpoint import Restored, packed, under_way
 from .machine import AbstractCrew, AbstractMachine, Hand, mapping_of, slots_of
 from .plan import Group
 from .queue import Queue
@@ -222,19 +222,32 @@ class Cluster(AbstractCrew):
     def process(self, place: int, stop: threading.Event) -> Any:
         """The process at a place, hired if there is none; `None` if it is to stop before it begins.
 
-        What one lacks, others lack as well, so one that cannot begin is an error.
+        One may be lost before it has begun. What it lacks, others lack as well, so if none of a
+        few can begin, that is an error.
         """
-        if self.processes[place] is None:
-            gpus = int(place < self.gpus)
-            kind: Any = ray.remote(Remote).options(
-                num_cpus=1 - gpus,
-                num_gpus=gpus,
-                max_concurrency=2,  # it trains, and can be told to stop
-                scheduling_strategy="SPREAD",
-                runtime_env={"env_vars": {"PJRT_NPROC": "1"}},  # XLA's threads; it has one core
-            )
-            self.processes[place] = self._begun(place, kind.remote(self.about), stop)
+        for left in reversed(range(ATTEMPTS)):
+            if self.processes[place] is not None or stop.is_set():
+                break
+            hired = self._hired(place)
+            try:
+                self.processes[place] = self._begun(place, hired, stop)
+            except ray.exceptions.RayActorError as error:
+                ray.kill(hired)
+                if not left:
+                    told = f"a worker of the cluster cannot begin: {error}"
+                    raise ConnectionError(told) from error
         return self.processes[place]
+
+    def _hired(self, place: int) -> Any:
+        gpus = int(place < self.gpus)
+        kind: Any = ray.remote(Remote).options(
+            num_cpus=1 - gpus,
+            num_gpus=gpus,
+            max_concurrency=2,  # it trains, and can be told to stop
+            scheduling_strategy="SPREAD",
+            runtime_env={"env_vars": {"PJRT_NPROC": "1"}},  # XLA's threads; it has one core
+        )
+        return kind.remote(self.about)
 
     def _begun(self, place: int, hired: Any, stop: threading.Event) -> Any:
         """The process once it has begun, or that of a place at rest if there is no room for it."""
@@ -247,8 +260,6 @@ class Cluster(AbstractCrew):
                 if (spare := self._spare(place)) is not None or stop.is_set():
                     ray.kill(hired)
                     return spare
-            except ray.exceptions.ActorDiedError as error:
-                raise ConnectionError(f"a worker of the cluster cannot begin: {error}") from error
 
     def _spare(self, place: int) -> Any:
         """The process of a place at rest, which has none then."""
@@ -312,6 +323,7 @@ class Correspondent(threading.Thread):
             # The last time each by itself, so that one bad run takes no other with it.
             parts = [[run] for run in runs] if attempt == ATTEMPTS - 2 else [runs]
         for run in sorted(self.left):
+            self.left.discard(run)
             self._lost(group, run, told)
 
     def _attempt(self, group: int, runs: list[int]) -> str:
@@ -338,8 +350,9 @@ class Correspondent(threading.Thread):
         """Makes a parcel count, and tells of it."""
         for name, rows in parcel.rows.items():
             self.folder.table(name, rows.dtype).append(rows)
-        self.folder.checkpoint(parcel.meta, parcel.arrays)
         self.restored |= {r.progress.run: r for r in under_way(parcel.meta, parcel.arrays)}
+        self.left -= {end[0] for end in parcel.ends}
+        self._checkpoint()
         self.job.observer.advanced(parcel.steps)
         for name, rows in parcel.rows.items():
             if name.endswith(".records"):
@@ -347,9 +360,16 @@ class Correspondent(threading.Thread):
                     values = {field: row[field] for field in (rows.dtype.names or ())[2:]}
                     self.job.observer.recorded(int(row["run"]), int(row["step"]), values)
         for end in parcel.ends:
-            self.left.discard(end[0])
             self.restored.pop(end[0], None)
             self.job.observer.ended(*end)
+
+    def _checkpoint(self) -> None:
+        """Makes every row count, with the states of all of the unit that are not over.
+
+        A parcel tells of those that were trained together: of one run where each is by itself.
+        """
+        there = (self.restored[run] for run in sorted(self.left) if run in self.restored)
+        self.folder.checkpoint(*packed(there))
 
     def _lost(self, group: int, run: int, told: str) -> None:
         """Writes down that a run failed, whatever it was that took its process each time."""
@@ -358,8 +378,10 @@ class Correspondent(threading.Thread):
         step = there.progress.age if there else 0
         row = np.zeros(1, end_dtype(len(experiment.conditions), len(experiment.events)))
         row["run"], row["step"], row["status"], row["fired"] = run, step, Status.FAILED, -1
-        self.folder.table(f"{self.job.groups[group].name}.ends", row.dtype).append(row)
-        self.folder.checkpoint({"slots": []}, {})
         point = self.job.space.point(run)
         message = f"the process was lost {ATTEMPTS} times, at {point}: {told}"
+        name = self.job.groups[group].name
+        self.folder.table(f"{name}.ends", row.dtype).append(row)
+        failures.append(self.folder, name, run, message)
+        self._checkpoint()
         self.job.observer.ended(run, Status.FAILED, step, message)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from ..results import paths
+from ..results import Schema, paths
 from ..training import Device, Ensemble, Fixed, devices, engine, fixed, repeat
 from .machine import AbstractCrew, plural
 from .plan import Group, Plan
@@ -51,7 +51,7 @@ class Estimate(NamedTuple):
         return f"{duration(self.seconds)}, {_operations(self.flops)} and {size}"
 
 
-def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Estimate:
+def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int], size: float) -> Estimate:
     """What is left of a sweep will cost.
 
     Args:
@@ -59,6 +59,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
         crew: who does it; it is measured with as many workers on this machine, all at once.
         steps: model-steps that are still to be done.
         left: how many runs of each program are not over.
+        size: of its store, in bytes.
     """
     began = time.perf_counter()
     records = len(todo.ages) * steps / max(1, todo.steps) * todo.space.count
@@ -76,8 +77,7 @@ def estimate(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> Est
         mean = _mean([_work(group) for group, _ in some], runs, known)
         seconds = (steps * mean.step + records * mean.record) * alike
     seconds += spent + mean.start * (len(some) - len(known))  # the others have been compiled
-    curves = 4.0 * todo.space.count * len(todo.ages) * len(todo.space.experiment.record)
-    return Estimate(seconds, steps * mean.flops, curves + kept_bytes(todo))
+    return Estimate(seconds, steps * mean.flops, size)
 
 
 def _next(runs: np.ndarray, known: Mapping[int, Cost]) -> int | None:
@@ -105,7 +105,7 @@ def _mean(works: Sequence[float], runs: np.ndarray, known: Mapping[int, Cost]) -
     return Cost(*(float(np.average(np.interp(works, at, c), weights=runs)) for c in columns))
 
 
-def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> str:
+def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int], size: float) -> str:
     """One line for a person: runs, programs, workers and the estimate."""
     runs, every = sum(left), todo.space.count
     which = f"{runs:,}" if runs == every else f"{runs:,} of {every:,}"
@@ -113,14 +113,29 @@ def announced(todo: Plan, crew: AbstractCrew, steps: int, left: list[int]) -> st
         f"{which} {plural('run', every)} in {len(todo.groups)} "
         f"{plural('program', len(todo.groups))} on {crew.words}, "
         f"{crew.slots} {plural('slot', crew.slots)} each ({crew.mapping}): about "
-        f"{estimate(todo, crew, steps, left)}"
+        f"{estimate(todo, crew, steps, left, size)}"
     )
 
 
 def kept_bytes(todo: Plan) -> float:
     """Size of the first and the last weights of every run, and of what it needs to go on."""
-    width = {"float32": 4, "float64": 8}
-    return sum(4.0 * len(g.runs) * _weights(g) * width[g.program.precision] for g in todo.groups)
+    return sum(4.0 * _bytes(group) for group in todo.groups)
+
+
+def store_bytes(todo: Plan, schema: Schema, keep: bool) -> float:
+    """Size of a store before compression, with weights or without."""
+    curves = float(sum(curve.cell for curve in schema.curves)) * schema.count * len(schema.steps)
+    if not keep:
+        return curves
+    firsts = [(group, todo.space.at(int(group.runs[0]))) for group in todo.groups]
+    between = sum((len(e.keep.ages(e.steps)) - 2.0) * _bytes(group) for group, e in firsts)
+    return curves + kept_bytes(todo) + between
+
+
+def _bytes(group: Group) -> float:
+    """Size of one network of every run."""
+    width = {"float32": 4, "float64": 8}[group.program.precision]
+    return len(group.runs) * _weights(group) * width
 
 
 def _work(group: Group) -> float:

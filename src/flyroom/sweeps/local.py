@@ -1,5 +1,6 @@
 """The verbs `train` and `resume`: what happens once for a sweep, whoever trains it."""
 
+import contextlib
 import dataclasses
 import functools
 import getpass
@@ -19,11 +20,11 @@ from rich.console import Console
 
 from .. import results
 from ..models import AbstractNetwork
-from ..results import Schema, StoreError, disk, journal, provenance, store
+from ..results import Schema, StoreError, disk, failures, journal, provenance, store
 from ..spec import SpecError
 from ..training import Experiment, cache_programs
 from . import checkpoint
-from .estimate import announced, kept_bytes
+from .estimate import announced, kept_bytes, store_bytes
 from .machine import AbstractMachine, Hand, Machine
 from .manifest import Manifest
 from .plan import Plan, plan
@@ -85,8 +86,10 @@ def train(
             "or choose another store."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    Manifest.of(todo.space, provenance()).write(path, begin)
-    return work(path, todo, machine)
+    manifest = Manifest.of(todo.space, provenance())
+    manifest.start(path, begin)
+    with alone(path, manifest):
+        return work(path, todo, machine)
 
 
 def resume(
@@ -119,20 +122,27 @@ def resume(
         if steps < manifest.budgets[-1]:
             least = manifest.budgets[-1]
             raise SpecError(f"steps: got {steps}; allowed: at least the {least} of the store.")
-        manifest.extended(steps).write(path)
-        space = Manifest.read(path).space(path, experiment, steps)
+        space = manifest.space(path, experiment, steps)
+    todo = plan(space.experiment, space.over)
     survey = Survey.read(manifest.survey) if manifest.survey else None
-    return work(path, plan(space.experiment, space.over), machine, survey)
+    manifest.start(path)
+    with alone(path, manifest):
+        if steps is not None:
+            manifest.extended(steps).write(path)
+        return work(path, todo, machine, survey)
 
 
-def work(
-    path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None = None
-) -> xr.Dataset:
-    """Trains what is left of a store that has a journal: all runs, or those that a survey chooses.
+@contextlib.contextmanager
+def alone(path: Path, manifest: Manifest) -> Iterator[None]:
+    """Nobody else trains into a store, which has a journal, meanwhile.
+
+    Args:
+        path: the store.
+        manifest: what its journal said when it was looked at.
 
     Raises:
-        StoreError: another process does.
-        Interrupted: it was stopped.
+        StoreError: another process does, or has done so since the journal was looked at.
+        Interrupted: what is done was stopped, or the disk took no more.
     """
     notes = journal.journal_path(path)
     owner = notes / "owner"
@@ -142,20 +152,42 @@ def work(
         whose = owner.read_text() if owner.exists() else "it has not said who it is"
         raise StoreError(f"{path}: another process is training into it ({whose}).") from error
     with lock:
-        owner.write_text(
-            f"process {os.getpid()} of {getpass.getuser()} on {platform.node()}, "
-            f"since {datetime.now().isoformat(' ', 'seconds')}"
-        )
+        if not manifest.stands(path):
+            if [file.name for file in notes.iterdir()] == ["lock"]:  # which made the folder
+                disk.discard(notes)
+            raise StoreError(f"{path}: another process has just trained into it. Ask again.")
         try:
-            failures = _run(path, todo, machine, survey)
+            owner.write_text(
+                f"process {os.getpid()} of {getpass.getuser()} on {platform.node()}, "
+                f"since {datetime.now().isoformat(' ', 'seconds')}"
+            )
+            yield
         except KeyboardInterrupt as error:  # before the workers started, or after they ended
             raise Interrupted(f"{path}: stopped. Go on with: flyroom resume {path}") from error
-    disk.discard(notes)
-    if failures:
-        run, text = next(iter(failures.items()))
+        except OSError as error:
+            raise Interrupted(f"{path}: {error}; {_kept(path)}") from error
+
+
+def _kept(path: Path) -> str:
+    return f"everything up to the last checkpoint is kept. Go on with: flyroom resume {path}"
+
+
+def work(
+    path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None = None
+) -> xr.Dataset:
+    """Trains what is left of a store that is ours: all runs, or those that a survey chooses.
+
+    Raises:
+        Interrupted: it was stopped.
+    """
+    failed = _run(path, todo, machine, survey)
+    # While it is still ours: whoever comes now finds the whole store, or is refused.
+    disk.discard(journal.journal_path(path))
+    if failed:
+        run, text = next(iter(failed.items()))
         said = text.partition("\n")[0]
         warnings.warn(
-            f"{path}: {len(failures)} of {todo.space.count} runs failed, run {run} with: {said} "
+            f"{path}: {len(failed)} of {todo.space.count} runs failed, run {run} with: {said} "
             "(all tracebacks: the attribute `failures` of the runs).",
             stacklevel=3,
         )
@@ -170,7 +202,7 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None
     def budget(run: int) -> int:
         return experiment_of(run).steps
 
-    restored, over = checkpoint.load(notes, budget)
+    (restored, over), told = checkpoint.load(notes, budget), failures.read(notes)
     manifest = Manifest.read(path)
     schema = manifest.schema(todo)
     store.create(path, schema)
@@ -181,15 +213,16 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None
     # One crew for all rounds, for whose slots programs are compiled.
     crew = machine.crew(-(-max(idle) * survey.batch // count) if survey else max(idle))
     steps = round(todo.steps * most / count)
+    keep = kept_bytes(todo) * most / count <= machine.keep_bytes
     progress = Progress(steps, most, budget, console, notes, crew.size)
     for run, status in over.items():
         progress.resumed(budget(run))
-        progress.ended(run, status, budget(run), "")
+        progress.ended(run, status, budget(run), told.get(run, ""))
     for run in restored.values():
         progress.resumed(run.progress.age)
     if console and progress.left:
         left = [-(-n * (most - len(over)) // max(1, sum(idle))) for n in idle]
-        text = announced(todo, crew, progress.left, left)
+        text = announced(todo, crew, progress.left, left, store_bytes(todo, schema, keep))
         console.print(text, soft_wrap=True, highlight=False)
     try:
         for wanted in _rounds(path, count, survey, console):
@@ -204,7 +237,7 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None
                 queues=tuple(Queue(_under_way_first(r, restored), crew.size) for r in waiting),
                 restored=restored,
                 begin=manifest.begin(path, todo),
-                keep=kept_bytes(todo) * most / count <= machine.keep_bytes,
+                keep=keep,
                 checkpoint_every=machine.checkpoint_every,
                 observer=progress,
                 stop=threading.Event(),
@@ -212,7 +245,7 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None
             _watch(path, crew.hire(job, notes), job, progress)
     finally:
         crew.dismiss()
-    _complete(path, todo, schema, progress)
+    _complete(path, todo, schema)
     return progress.failures
 
 
@@ -269,7 +302,7 @@ def _watch(path: Path, workers: Sequence[Hand], job: Job, progress: Progress) ->
     if stopped is None and not job.stop.is_set():
         return
     done = f"{len(progress.ends)} of {progress.runs} runs are over"
-    how = f"everything up to the last checkpoint is kept. Go on with: flyroom resume {path}"
+    how = _kept(path)
     if isinstance(stopped, OSError):
         raise Interrupted(f"{path}: {stopped.strerror or stopped} ({done}); {how}") from stopped
     if isinstance(stopped, KeyboardInterrupt) or stopped is None:
@@ -277,10 +310,8 @@ def _watch(path: Path, workers: Sequence[Hand], job: Job, progress: Progress) ->
     raise stopped
 
 
-def _complete(path: Path, todo: Plan, schema: Schema, progress: Progress) -> None:
+def _complete(path: Path, todo: Plan, schema: Schema) -> None:
     """Makes the store from the journal, once every run is over."""
     store.write_all(path, schema, [(group.name, group.program) for group in todo.groups])
     if (survey := Manifest.read(path).survey) is not None:  # as it has become
         store.set_attrs(path, survey=json.dumps(survey))
-    if progress.failures:
-        store.set_attrs(path, failures={str(k): v for k, v in progress.failures.items()})

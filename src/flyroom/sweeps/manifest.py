@@ -92,15 +92,25 @@ class Manifest:
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}).") from error
 
-    def write(self, path: Path, begin: AbstractNetwork | None = None) -> None:
-        """Writes it into the journal, which is made if there is none.
+    def write(self, path: Path) -> None:
+        """Puts it in the place of the one in the journal, into which nobody else trains."""
+        disk.replace(journal.journal_path(path) / _FILE, self._text().encode())
+
+    def stands(self, path: Path) -> bool:
+        """Whether there is a journal that says the same."""
+        there = (journal.journal_path(path) / _FILE).exists()
+        return there and Manifest.read(path)._text() == self._text()
+
+    def _text(self) -> str:
+        return json.dumps({"layout": LAYOUT, **dataclasses.asdict(self)}, indent=1)
+
+    def start(self, path: Path, begin: AbstractNetwork | None = None) -> None:
+        """Makes a journal with it, if there is none.
 
         A journal of a finished store begins with everything that the store holds.
         """
         notes = journal.journal_path(path)
-        text = json.dumps({"layout": LAYOUT, **dataclasses.asdict(self)}, indent=1)
         if notes.exists():
-            disk.replace(notes / _FILE, text.encode())
             return
         part = notes.with_name(notes.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
@@ -113,7 +123,7 @@ class Manifest:
                 buffer, allow_pickle=False, **{k: np.asarray(v) for k, v in paths(begin).items()}
             )
             disk.replace(part / _BEGIN, buffer.getvalue())
-        disk.replace(part / _FILE, text.encode())
+        disk.replace(part / _FILE, self._text().encode())
         disk.rename(part, notes)
 
     def space(

@@ -209,26 +209,17 @@ def _write(
     work.mkdir(parents=True)
     try:
         path, schema = work / target.name, manifest.schema(todo)
-        failures = _gather(journal.journal_path(path), parts, taken, schema.program)
+        _gather(journal.journal_path(path), parts, taken, schema.program)
         store.create(path, schema)
         store.write_all(path, schema, [(group.name, group.program) for group in todo.groups])
-        if failures:
-            store.set_attrs(path, failures=failures)
         disk.rename(path, target)
     finally:
         shutil.rmtree(work)
 
 
-def _gather(
-    notes: Path, parts: list[Part], taken: np.ndarray, program: np.ndarray
-) -> dict[str, str]:
-    """Writes a journal of the runs that are taken from each store; says why some failed."""
-    failures: dict[str, str] = {}
+def _gather(notes: Path, parts: list[Part], taken: np.ndarray, program: np.ndarray) -> None:
+    """Writes a journal of the runs that are taken from each store."""
     for i, part in enumerate(parts):
         numbers = np.where(taken[part.numbers] == i, part.numbers, -1)
         with contextlib.closing(journal.Folder(notes / f"session-{i:03d}-00")) as folder:
             copy_runs(part.path, folder, numbers, program)
-        for run, text in part.root["runs"].attrs.get("failures", {}).items():
-            if numbers[int(run)] >= 0:
-                failures[str(numbers[int(run)])] = text
-    return failures

@@ -143,8 +143,9 @@ def _column(values: Iterable[Any]) -> _Column:
         if plain is ...:
             codes.append(-1)
             continue
-        simple = type(plain) in (int, float, str)  # writing a million of them takes seconds
-        written = (type(plain), plain if simple else repr(spec.to_dict(plain)))
+        # As they are, for to write a million of them takes seconds; 1 and 1.0 are one number.
+        simple = type(plain) in (int, float, str)
+        written = plain if simple else (type(plain), repr(spec.to_dict(plain)))
         code = found.setdefault(written, len(kept))
         if code == len(kept):
             kept.append(plain)

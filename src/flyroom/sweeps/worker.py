@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..models import AbstractNetwork
+from ..results import failures
 from ..results.journal import AbstractFolder
 from ..results.schema import array_dtype, end_dtype
 from ..training import Device, Ensemble, Experiment, MappingKind, State, Status, fixed
@@ -114,8 +115,7 @@ class Worker(threading.Thread):
                 tick = 0
             if tick % TICK == 0:
                 self._refill(group, queue, ensemble)
-            slots = self.slots
-            if slots is None or not slots.runs:
+            if (slots := self.slots) is None or not slots.runs:
                 return
             n = min(run.wait for run in slots.runs.values())
             if len(queue) and len(slots.runs) < self.size:
@@ -138,9 +138,7 @@ class Worker(threading.Thread):
         for number in self.taken:
             try:
                 arrivals.append(self._arrival(number, group, ensemble))
-            except OSError:
-                raise
-            except Exception as error:  # one seed that fails is no reason to stop the others
+            except Exception as error:  # its own, whatever it is: nothing is written in there
                 self._ended(group, self._begin(number), Status.FAILED, _told(error))
         if not arrivals:
             self.taken = []
@@ -185,9 +183,13 @@ class Worker(threading.Thread):
             run, values = slots.runs[slot], {name: stack[slot] for name, stack in seen.items()}
             progress = run.progress
             self.job.observer.recorded(progress.run, progress.age, values)
-            stopped = _react(slots, slot, values, group.sizes)
-            over = progress.age >= run.experiment.steps
-            status = Status.FINISHED if over else Status.RUNNING
+            try:
+                stopped = _react(slots, slot, values, group.sizes)
+            except Exception as error:  # of its conditions or its task; nothing is written in there
+                self._ended(group, progress, Status.FAILED, _told(error))
+                del slots.runs[slot]
+                continue
+            status = Status.FINISHED if progress.age >= run.experiment.steps else Status.RUNNING
             status = Status.STOPPED if stopped else status
             status = status if finite[slot] else Status.DIVERGED
             if self.job.keep and (status.over or progress.age in run.kept):
@@ -202,25 +204,23 @@ class Worker(threading.Thread):
         self, group: Group, kind: str, whose: list[Progress], stacks: Mapping[str, np.ndarray]
     ) -> None:
         """Writes named arrays of some runs at their present ages."""
-        dtype = array_dtype({name: stack[0] for name, stack in stacks.items()})
-        rows = np.zeros(len(whose), dtype)
+        rows = np.zeros(len(whose), array_dtype({name: stack[0] for name, stack in stacks.items()}))
         rows["run"], rows["step"] = [p.run for p in whose], [p.age for p in whose]
         for name, stack in stacks.items():
             rows[name] = stack
-        self.folder.table(f"{group.name}.{kind}", dtype).append(rows)
+        self.folder.table(f"{group.name}.{kind}", rows.dtype).append(rows)
 
     def _ended(self, group: Group, progress: Progress, status: Status, message: str) -> None:
         """Writes down how a run ended."""
-        dtype = end_dtype(len(progress.streaks), len(progress.fired))
-        row = np.zeros(1, dtype)
+        row = np.zeros(1, end_dtype(len(progress.streaks), len(progress.fired)))
         row["run"], row["step"], row["status"] = progress.run, progress.age, status
         row["streaks"], row["fired"] = progress.streaks, progress.fired
-        self.folder.table(f"{group.name}.ends", dtype).append(row)
+        self.folder.table(f"{group.name}.ends", row.dtype).append(row)
+        failures.append(self.folder, group.name, progress.run, message)
         self.job.observer.ended(progress.run, status, progress.age, message)
 
     def _checkpoint(self) -> None:
-        runs = self.slots.runs if self.slots else {}
-        state = self.slots.state if self.slots else None
+        runs, state = (self.slots.runs, self.slots.state) if self.slots else ({}, None)
         save(self.folder, {i: run.progress for i, run in runs.items()}, state)
         self.saved = time.monotonic()
 

@@ -1,6 +1,6 @@
+import functools
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -10,7 +10,7 @@ from ..models import MLP, AbstractModel
 from ..optim import AbstractOptimizer, AdamW
 from ..spec import Spec, SpecError, host, kind, replace, shape, walk
 from ..tasks import AbstractTask
-from .events import AbstractCondition, Event
+from .events import AbstractCondition, AtStep, Event
 from .record import CURVES, Snapshot
 from .schedule import Schedule
 
@@ -76,24 +76,44 @@ class Experiment(Spec):
         Args:
             fired: for each event the step at which it happened, or -1.
         """
-        values: dict[str, Any] = {"events": ()}
-        for _, event in sorted(zip(fired, range(len(fired)), strict=True)):
-            values |= self.events[event].set if fired[event] >= 0 else {}
-        return replace(self, values)
+        happened = sorted((step, event) for event, step in enumerate(fired) if step >= 0)
+        # One after another: a whole task takes back what an earlier event set in it.
+        changes = [self.events[event].set for _, event in happened]
+        return functools.reduce(replace, changes, replace(self, {"events": ()}))
 
     def tasks(self) -> list[AbstractTask]:
         """The task, and what it can be after any of the events."""
-        changing = [any(p.partition(".")[0] == "task" for p in e.set) for e in self.events]
-        choices = itertools.product(*((-1, 0) if c else (-1,) for c in changing))
-        return [self.after(fired).task for fired in choices]
+        paths = [[p for p in e.set if p.partition(".")[0] == "task"] for e in self.events]
+        changing, every = [i for i, own in enumerate(paths) if own], list(itertools.chain(*paths))
+        nested = any(inner.startswith(f"{outer}.") for outer in every for inner in every)
+        # Only a noun and what is in it give another task when they are set the other way round.
+        some = itertools.permutations if nested else itertools.combinations
+        orders = [order for n in range(len(changing) + 1) for order in some(changing, n)]
+        numbers = range(len(self.events))
+        return [
+            self.after([order.index(i) if i in order else -1 for i in numbers]).task
+            for order in orders
+            if self._possible(order)
+        ]
+
+    def _possible(self, order: Sequence[int]) -> bool:
+        """Whether events can happen in an order: those at a given step do so by their steps."""
+        whens = [(self.events[i].when, i) for i in order]
+        fixed = [(when.step, i) for when, i in whens if isinstance(when, AtStep)]
+        return fixed == sorted(fixed)
 
     def never(self) -> list[str]:
-        """What is waited for and cannot happen, in words."""
+        """What is waited for and cannot happen, or changes nothing when it does, in words."""
         ages, ranges = self.ages().tolist(), {r.name: r.within for r in self.record}
         why = [condition.never(ages, ranges) for condition in self.conditions]
         names = [f"stop rule {i}" for i in range(len(self.stop))]
         names += [f"event {i}" for i in range(len(self.events))]
-        return [f"{name} can never happen: {w}." for name, w in zip(names, why, strict=True) if w]
+        said = [f"{name} can never happen: {w}." for name, w in zip(names, why, strict=True) if w]
+        return said + [
+            f"event {i} changes nothing: it can happen at step {ages[-1]:,} only, the run's last."
+            for i, (event, w) in enumerate(zip(self.events, why[len(self.stop) :], strict=True))
+            if not w and event.when.never(ages[:-1], ranges)
+        ]
 
     def __check_init__(self) -> None:
         if self.task.stream is not None and self.batch_size is None:
