@@ -169,7 +169,7 @@ def onset_step(
     Example:
         >>> curve = xr.DataArray([[1.0, 1.2, 0.9, 1.1, 4.0]], {"step": range(5)}, ("run", "step"))
         >>> onset_step(curve, xr.DataArray([2.0], dims="run")).item()
-        3.0
+        4.0
 
     Source: Xu 2026, arXiv:2602.16746.
     """
