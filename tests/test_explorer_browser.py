@@ -169,7 +169,7 @@ def drawn(runs: xr.Dataset) -> tuple[int, set[str], set[str]]:
     """A neuron of run 0 that is a wave, the circles that are drawn, and that neuron's stars."""
     found = fr.measures.neuron_frequencies(fr.network(runs, 0, 600)).frequency.values
     keys, counts = np.unique(found[found > 0], return_counts=True)
-    shown = keys[np.argsort(-counts, kind="stable")][:6]
+    shown = keys[np.argsort(-counts, kind="stable")]
     circles = {f"circle-{k}" for k in shown}
     return (
         int(np.argmax(found == shown[0])),

@@ -221,6 +221,9 @@ def test_the_widget_shows_the_runs_that_it_was_given(runs: xr.Dataset, tmp_path:
     assert (told["title"], [one["run"] for one in told["runs"]]) == ("One", [1])
     assert view.run == 1
     assert unpack(fr.explore(runs.attrs["store"]).bundle)["title"] == "runs"
+    assert "of" in unpack(view.bundle)["runs"][0]["explained"]
+    unasked = unpack(fr.explore(runs, explained=0).bundle)["runs"][0]
+    assert all("why" in unasked[name] for name in ("explained", "progress"))
     store = tmp_path / "more.zarr"
     small = fr.spec.replace(fr.experiment_of(runs), {"steps": 4})
     view = fr.explore(fr.train(small, store=store, machine=MAPPED))

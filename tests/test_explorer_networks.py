@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 import flyroom as fr
 import test_explorer_browser as shared
 from flyroom.algebra import fourier_basis
+from flyroom.explorer._weights import networks_of
 from helpers import MAPPED
 from test_explorer_browser import outcome, pictures, step, visit, written
 
@@ -29,6 +30,15 @@ MODELS = {
     "biases": fr.models.MLP(widths=(16,), activation=fr.models.gelu, output_bias=True),
     "deep": fr.models.EmbeddedMLP(width=12, widths=(14, 10), join="sum_after"),
     "cubes": fr.models.MLP(widths=(16,), activation=fr.models.monomial(3), bias=False),
+    "asked by =": fr.models.MLP(widths=(16,)),
+    "one table": fr.models.EmbeddedMLP(width=12, widths=(14,)),
+    "an equation": fr.models.MLP(widths=(16,), bias=False),
+}
+ENCODINGS = {
+    "attention": "equals",
+    "asked by =": "equals",
+    "one table": "equals",
+    "an equation": "equation",
 }
 
 
@@ -54,21 +64,20 @@ class Trained:
 
 @pytest.fixture(scope="module", params=list(MODELS))
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(MODELS[request.param], tmp_path_factory, squares=request.param == "cubes")
+    return train(request.param, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def attending(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(MODELS["attention"], tmp_path_factory)
+    return train("attention", tmp_path_factory)
 
 
-def train(model: Any, paths: pytest.TempPathFactory, *, squares: bool = False) -> Trained:
-    attends = isinstance(model, fr.models.Transformer) and model.causal
-    encoding = "equals" if attends else "pair"
+def train(name: str, paths: pytest.TempPathFactory) -> Trained:
+    encoding, squares = ENCODINGS.get(name, "pair"), name == "cubes"
     task = fr.tasks.ModularArithmetic(p=P, train_fraction=0.7, encoding=encoding)
     experiment = fr.Experiment(
         task=task,
-        model=model,
+        model=MODELS[name],
         optimizer=fr.optim.AdamW(learning_rate=0.01, weight_decay=0.3),
         loss=fr.losses.Squared() if squares else fr.losses.CrossEntropy(),
         keep=fr.Schedule(per_octave=1),
@@ -94,7 +103,8 @@ def without_frequency(network: Any, k: int) -> Any:
     basis = fourier_basis(P)[[2 * k - 1, 2 * k]]
     part = jnp.asarray(np.eye(P) - basis.T @ basis, jnp.float32)
     if hasattr(network, "first"):
-        first = jnp.einsum("st,itn->isn", part, network.first)
+        first = jnp.asarray(network.first)
+        first = first.at[:, :P].set(jnp.einsum("st,itn->isn", part, first[:, :P]))
         return dataclasses.replace(network, first=first)
     embed = network.embed.at[:P].set(part @ network.embed[:P])
     return dataclasses.replace(network, embed=embed)
@@ -114,6 +124,20 @@ def close(page: Page, expected: tuple[float, float], name: str = "taken apart") 
 def test_the_page_answers_as_the_network_does(page: Page, trained: Trained):
     visit(page, trained.file)
     close(page, trained.scored(logits_of(trained.network, trained.inputs)), "the whole network")
+
+
+def test_waves_are_of_what_is_added_alone(trained: Trained):
+    """Not of `=`, nor of words that no question has."""
+    told = networks_of(trained.runs, 10**7)[0]
+    assert told["w_in"].shape[2] == P
+    assert told["power"].shape[1] == told["roundness"].shape[1] == P // 2
+    if not told["channels"]:
+        network = trained.network
+        tables = np.asarray(network.first if hasattr(network, "first") else network.w_in)
+        if len(tables) > 1:
+            tables = tables[[1, 3] if len(tables) == 5 else [0, 1]]
+        power = fr.measures.neuron_power(tables[:, :P]).sum("neuron")
+        np.testing.assert_allclose(told["power"][-1], power, rtol=1e-5)
 
 
 def test_without_a_frequency(page: Page, trained: Trained):
@@ -154,17 +178,18 @@ def test_with_other_neurons(page: Page, attending: Trained, name: str):
 def test_rounded_to_its_ideal_construction(page: Page, trained: Trained):
     network, button = trained.network, page.get_by_role("button", name="round to pure waves")
     visit(page, trained.file)
-    if not isinstance(network, fr.models.MLPNetwork):
+    if len(getattr(network, "weights", ())) != 1:  # it attends, or is deep
         assert button.count() == 0
         return
     before = outcome(page)
     button.click()
     ideal = fr.mechanisms.idealise(network, trained.task)
-    close(page, trained.scored(logits_of(ideal, trained.inputs)))
+    inputs = trained.inputs[:, [1, 3] if trained.inputs.shape[1] == 5 else [0, 1]]
+    close(page, trained.scored(logits_of(ideal, inputs)))
     assert outcome(page) != before
     page.get_by_role("button", name="neuron 3", exact=True).click()
     patches = neurons_off(ideal, [3])
-    close(page, trained.scored(logits_of(ideal, trained.inputs, patches)))
+    close(page, trained.scored(logits_of(ideal, inputs, patches)))
     page.get_by_label("step", exact=True).fill("0")
     shared.settled(page)
     assert button.is_disabled()
@@ -198,6 +223,34 @@ def test_logits_are_what_parts_add(page: Page, attending: Trained):
     shown = numbers(page, "[data-part]", "right", "rival")
     np.testing.assert_allclose(shown, expected[:, [label, rival]], rtol=1e-4, atol=1e-4)
     assert f"answers {logits.argmax()}" in page.locator("main").inner_text()
+
+
+def test_the_map_of_right_logits_tells_training_pairs_from_test_pairs(
+    page: Page, attending: Trained
+):
+    """By their colours: blue is training, as everywhere."""
+    visit(page, attending.file)
+    page.locator("canvas[data-picture='map-correct']").scroll_into_view_if_needed()
+    pictures(page)
+    pixels = page.evaluate(
+        """(p) => {
+            const canvas = document.querySelector("canvas[data-picture='map-correct']");
+            const { width, height, clientWidth, clientHeight } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            const size = Math.min(clientWidth - 24, clientHeight - 42);
+            const pixel = (place) => Math.floor((place * width) / clientWidth);
+            const at = (cell) => ((cell + 0.5) * size) / p;
+            return Array.from({ length: p * p }, (_, q) => {
+                const [x, y] = [pixel(20 + at(q % p)), pixel(22 + at(Math.floor(q / p)))];
+                return [...data.slice(4 * (y * width + x), 4 * (y * width + x) + 3)];
+            });
+        }""",
+        P,
+    )
+    red, _, blue = np.array(pixels).T
+    train = attending.task.split(0).train.inputs
+    expected = np.isin(np.arange(P * P), train[:, 0] * P + train[:, 1])
+    np.testing.assert_array_equal(blue > red, expected)
 
 
 def test_attention_is_what_heads_look_at(page: Page, attending: Trained):
@@ -279,3 +332,10 @@ def test_what_is_not_asked_says_so(page: Page, tmp_path: Path):
     page.locator("[data-part]").wait_for()
     assert page.locator("[data-part]").count() == 1
     assert "cannot be told apart" in page.locator("main").inner_text()
+
+
+def test_what_is_of_perceptrons_alone_says_so(page: Page, attending: Trained):
+    visit(page, attending.file)
+    progress = page.locator("section", has=page.get_by_role("heading", name="Progress measures"))
+    assert "of perceptrons alone" in progress.inner_text()
+    assert "--explained" not in progress.inner_text()

@@ -1,5 +1,6 @@
 """The server: what it serves, and who is let in."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,16 +13,21 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import flyroom as fr
-from flyroom.explorer._guard import is_ours
+from flyroom.explorer._child import Training
+from flyroom.explorer._guard import Guard, is_ours
+from flyroom.explorer._watched import Built, Watched
+from flyroom.explorer.server import Explorer
 from helpers import MAPPED, modular
 from test_cli import HEARS
 from test_explorer import unpack
@@ -189,6 +195,9 @@ def test_its_own_page_is_let_in_by_any_name_of_this_machine(server: Server):
 
 
 def test_names_of_a_server_beyond_this_machine():
+    def asked(given: str, host: str) -> bool:
+        return is_ours(given, host, Guard(refuse, "", host).names)
+
     ours = {
         ("127.0.0.1:80", "127.0.0.1"): True,
         ("192.168.1.7:80", "127.0.0.1"): False,
@@ -198,7 +207,26 @@ def test_names_of_a_server_beyond_this_machine():
         ("evil.example:80", "0.0.0.0"): False,
         ("[fe80::1]:80", "::"): True,
     }
-    assert {case: is_ours(*case) for case in ours} == ours
+    assert {case: asked(*case) for case in ours} == ours
+
+
+async def refuse(*_: Any) -> Any:
+    raise AssertionError("somebody was let in")
+
+
+def test_nobody_is_looked_up_for_a_request(monkeypatch):
+    """A name server that is slow would keep everybody waiting."""
+    guard, looked = Guard(refuse, "token", "0.0.0.0"), []
+    monkeypatch.setattr(socket, "getfqdn", lambda: looked.append("") or "here")
+    scope = {"type": "http", "headers": [(b"host", b"evil.example")], "query_string": b""}
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    asyncio.run(guard(scope, refuse, send))
+    assert said[0]["status"] == 403
+    assert not looked
 
 
 def test_only_this_machine_is_listened_to(server: Server):
@@ -235,3 +263,71 @@ def test_a_page_has_nothing_to_say_to_the_news(server: Server):
                 news.recv(10)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code in (1008, 1009)
+
+
+# What is told while it changes.
+
+
+def posted(body: bytes = b"{}") -> Request:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+
+@contextlib.asynccontextmanager
+async def heard(store: Path) -> AsyncIterator[tuple[Explorer, asyncio.Event]]:
+    """The explorer of a store in this process, and what a page that listens is woken by."""
+    explorer = Explorer(Watched(store, limit=10**6), Training(store))
+    async with explorer.running(Starlette()):
+        listener = asyncio.Event()
+        explorer.listeners.add(listener)
+        yield explorer, listener
+
+
+def test_pages_are_told_of_what_a_request_has_changed(tmp_path: Path):
+    async def go() -> None:
+        async with heard(tmp_path / "a.zarr") as (explorer, listener):
+            await explorer._answered(posted(), lambda _: explorer.watched.store.mkdir())
+            await asyncio.wait_for(listener.wait(), 10)
+            assert explorer.news["state"] == "finished"
+
+    asyncio.run(go())
+
+
+def test_news_go_on_after_something_that_nobody_thought_of(tmp_path: Path, monkeypatch):
+    async def go() -> None:
+        async with heard(tmp_path / "a.zarr") as (explorer, listener):
+            look = explorer.watched.version
+            monkeypatch.setattr(explorer.watched, "version", lambda: 1 // 0)
+            await asyncio.wait_for(listener.wait(), 10)
+            assert explorer.news["error"].startswith("ZeroDivisionError")
+            listener.clear()
+            monkeypatch.setattr(explorer.watched, "version", look)
+            await asyncio.wait_for(listener.wait(), 10)
+            assert explorer.news["error"] == ""
+
+    asyncio.run(go())
+
+
+def test_a_store_that_grows_is_read_once_for_each_version_that_was_told(
+    tmp_path: Path, monkeypatch
+):
+    """What is read can be newer than what was told; it is not read again for that."""
+
+    async def go() -> None:
+        explorer = Explorer(Watched(tmp_path, limit=10**6), Training(tmp_path))
+        read: list[str] = []
+
+        def build() -> Built:
+            read.append("")
+            return Built(f"newer {len(read)}", b"")
+
+        monkeypatch.setattr(explorer.watched, "build", build)
+        for told in ("first", "first", "newer 1", "second", "second"):
+            explorer.news = {**explorer.news, "version": told}
+            answer = await explorer.bundle(posted())
+        assert len(read) == 2
+        assert answer.headers["x-version"] == "newer 2"
+
+    asyncio.run(go())

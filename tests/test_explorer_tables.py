@@ -15,12 +15,14 @@ from playwright.sync_api import Page
 
 import flyroom as fr
 from flyroom.models import constructed
+from helpers import MAPPED
 from test_explorer import trained
 from test_explorer_browser import (
     P,
     browser as browser,
     file as file,
     page as page,
+    pictures,
     pytestmark as pytestmark,
     runs as runs,
     settled,
@@ -191,7 +193,7 @@ def test_all_pairs(page: Page, runs: xr.Dataset, file: Path, last: fr.models.Fac
     np.testing.assert_allclose(found["correct logit"], logits[a, b, right], rtol=1e-3, atol=1e-4)
     np.testing.assert_array_equal(found["right"], logits[a, b].argmax(1) == right)
     for name, names in (
-        ("map-correct", ["correct logit"]),
+        ("map-correct", ["correct logit", "trained"]),
         ("map-margin", ["margin"]),
         ("map-errors", ["right", "trained"]),
     ):
@@ -201,6 +203,22 @@ def test_all_pairs(page: Page, runs: xr.Dataset, file: Path, last: fr.models.Fac
     one = table(page, "interference")
     whole = logits[1, 2] - logits[1, 2].mean()
     np.testing.assert_allclose(one["all together: the logits"], whole, rtol=1e-3, atol=1e-4)
+
+
+def test_every_key_frequency_has_its_circle(page: Page, tmp_path: Path):
+    """And of so many that moving through them would be slow, those of most neurons."""
+    small = fr.spec.replace(fr.recipes.pair_mod67(), {"steps": 2, "model.embed_width": 16})
+    runs = fr.train(small, store=tmp_path / "runs.zarr", machine=MAPPED)
+    for count, words in ((9, ""), (30, "The 24 of 30 frequencies")):
+        network = constructed.circles(67, 5, range(1, count + 1))
+        kept = fr.results.Kept(0, 2, jax.tree.map(np.asarray, network))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fr.results, "networks", lambda *_, kept=kept: iter([kept]))
+            file = written(runs)
+        visit(page, file)
+        shown = [name for name in pictures(page) if name.startswith("circle-")]
+        assert len(shown) == min(count, 24)
+        assert words in page.locator("main").inner_text()
 
 
 # By hand.

@@ -3,16 +3,24 @@
 import json
 import os
 import shutil
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 import flyroom as fr
-from flyroom.explorer._trust import check_sizes, files_of
+from flyroom.explorer._child import Training
+from flyroom.explorer._trust import check_sizes, files_of, is_at_hand
 from flyroom.explorer._watched import Watched
+from flyroom.explorer.server import Explorer
+from flyroom.results.journal import JournalError, read_table
+from helpers import MAPPED, modular
+from test_explorer import unpack
 from test_explorer_server import serving, store as store
 
 
@@ -97,3 +105,128 @@ def test_a_damaged_store_is_told_and_the_server_goes_on(store: Path, tmp_path: P
         file.write_text(whole)
         while server.ask("bundle")[0] != 200:
             time.sleep(0.3)
+
+
+def told_of(store: Path) -> dict[str, Any]:
+    """What is told of the first run of a store."""
+    return unpack(Watched(store, limit=10**6).build().data)["runs"][0]
+
+
+def respecced(store: Path, copy: Path, old: str, new: str) -> Path:
+    """A copy of a store that says another thing of its experiment."""
+    shutil.copytree(store, copy)
+    file = copy / "runs" / "zarr.json"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evil_module:Task",
+        "tasks:evil_module",
+        "os:system",
+        "tasks:parity.np.os.system",
+        "parity.np.os.system",
+        "flyroom.__main__:main",
+    ],
+)
+def test_nothing_is_imported_because_a_store_names_it(
+    store: Path, tmp_path: Path, monkeypatch, name: str
+):
+    """Its curves are shown all the same."""
+    ran = tmp_path / "ran"
+    for module in ("evil_module", "tasks"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(ran)!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    other = respecced(store, tmp_path / "other.zarr", "tasks:ModularArithmetic", name)
+    told = told_of(other)
+    for part in ("kept", "start", "profile", "explained"):
+        assert f"it names `{name}`, which this process has not imported" in told[part]["why"]
+    assert told["moments"]["seen"] > 0
+    assert not ran.exists()
+    assert "flyroom.__main__" not in sys.modules
+
+
+def test_classes_of_a_module_that_is_imported_are_known(store: Path, tmp_path: Path):
+    """And what was recorded is never looked for."""
+    for name in ("models:relu", "test_explorer_trust:Own", "jax.numpy:tanh", "a + b", "a.5"):
+        assert is_at_hand(name)
+    other = respecced(store, tmp_path / "other.zarr", "training:test_loss", "evil_module:test_loss")
+    assert "why" not in told_of(other)["kept"]
+
+
+class Own(fr.tasks.ModularArithmetic):
+    """Of a module that a test has imported."""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"p": 7', '"p": 40000', "got p = 40,000; allowed in the explorer: at most 2,048"),
+        ('"embed_width": 8', '"embed_width": 1000000000', "got embed_width = 1,000,000,000"),
+        (
+            '"class": "tasks:ModularArithmetic", "p": 7',
+            '"class": "tasks:SparseParity", "train_count": 1000000000, "p": 7',
+            "got train_count = 1,000,000,000",
+        ),
+    ],
+)
+def test_no_tables_are_made_of_the_numbers_that_a_store_names(
+    store: Path, tmp_path: Path, old: str, new: str, words: str
+):
+    old, new = (json.dumps(text)[1:-1] for text in (old, new))  # it is text in text
+    other = respecced(store, tmp_path / "other.zarr", old, new)
+    assert words in told_of(other)["kept"]["why"]
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_descriptions_that_are_kept_twice_are_refused(store: Path, tmp_path: Path):
+    """Zarr would believe those in the group, whose sizes nobody has checked."""
+    other = shutil.copytree(store, tmp_path / "other.zarr")
+    zarr.consolidate_metadata(other / "weights-0")
+    file = other / "weights-0" / "zarr.json"
+    data = json.loads(file.read_text())
+    data["consolidated_metadata"]["metadata"]["run"]["shape"] = [10**12]
+    file.write_text(json.dumps(data))
+    refused(other, "allowed: a zarr.json that describes one group or array")
+
+
+@pytest.mark.parametrize("rows", ["|O", [("run", "|O")], "|V0"])
+def test_a_table_of_pointers_is_refused(tmp_path: Path, rows: Any):
+    head = {"descr": rows, "fortran_order": False, "shape": (0,)}
+    with open(tmp_path / "table", "wb") as file:
+        np.lib.format.write_array_header_2_0(file, head)
+        file.write(bytes(64))
+    with pytest.raises(JournalError, match="allowed: numbers"):
+        read_table(tmp_path / "table")
+
+
+def test_news_wait_for_nothing_that_lies_where_the_pulse_is(store: Path, tmp_path: Path):
+    """A pipe that nobody writes into, and more brackets than can be read."""
+    other = shutil.copytree(store, tmp_path / "other.zarr")
+    notes = tmp_path / "other.journal"
+    notes.mkdir()
+    explorer = Explorer(Watched(other, limit=10**6), Training(other))
+    (notes / "pulse.json").write_text("[" * 60_000)
+    explorer.look()
+    assert (explorer.news["error"], explorer.news["state"]) == ("", "elsewhere")
+    (notes / "pulse.json").unlink()
+    os.mkfifo(notes / "pulse.json")
+    looking = threading.Thread(target=explorer.look, daemon=True)
+    looking.start()
+    looking.join(20)
+    assert not looking.is_alive()
+    assert "pulse.json: it is no plain file" in explorer.news["error"]
+
+
+def test_not_all_examples_of_a_corrupted_task_are_asked(tmp_path: Path, monkeypatch):
+    task = fr.tasks.Corrupted(fr.tasks.ModularArithmetic(p=7, train_fraction=0.6), noise=0.2)
+    path = tmp_path / "runs.zarr"
+    fr.train(modular(task=task, steps=4), store=path, machine=MAPPED)
+    for most, words in ((29, ""), (28, "more than 28 training examples")):
+        monkeypatch.setattr("flyroom.explorer._examined.MOST", most)
+        told = unpack(Watched(path, limit=10**6).build(explained=2).data)["runs"][0]
+        assert words in told["answers"].get("why", "")

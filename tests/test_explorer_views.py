@@ -354,3 +354,25 @@ def test_a_page_of_one_run_and_no_accuracy_says_what_to_do(page: Page, tmp_path:
 def visit_runs(page: Page, file: Path) -> None:
     page.goto(f"{file.as_uri()}#page=runs")
     page.locator(".note").first.wait_for()
+
+
+@pytest.mark.parametrize(
+    ("store", "view"),
+    [("corrupted", "Corrupted labels"), ("bits", "Parity"), ("sweep", "Progress measures")],
+)
+def test_what_was_not_computed_says_how_to_have_it(
+    page: Page, request: pytest.FixtureRequest, store: str, view: str
+):
+    """And a view that a task has nothing for is not there at all."""
+    visit(page, written(request.getfixturevalue(store), "unasked", explained=0))
+    text = page.locator("section", has=page.get_by_role("heading", name=view)).inner_text()
+    assert "--run 0 --explained 24" in text
+    headings = page.get_by_role("heading", level=2).all_inner_texts()
+    own = {"Corrupted labels": {"Corrupted labels"}, "Parity": {"Parity"}}.get(view, set())
+    assert {"Corrupted labels", "Parity"} & set(headings) == own
+
+
+def test_a_run_beyond_those_that_were_explained_says_how_to_have_it(page: Page, sweep: xr.Dataset):
+    visit(page, written(sweep, "few", explained=2), "run=7")
+    text = page.locator("section", has=page.get_by_role("heading", name="Progress")).inner_text()
+    assert "--run 7 --explained 24" in text

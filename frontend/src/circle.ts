@@ -22,10 +22,11 @@ export function inPlane(table: Numbers, tokens: number, neurons: number, frequen
 	const turn = (2 * Math.PI * frequency) / tokens;
 	const [cosine, sine, mean] = [0, 1, 2].map(() => new Float64Array(neurons)) as Three;
 	for (let a = 0; a < tokens; a++) {
+		const [up, right] = [Math.cos(turn * a), Math.sin(turn * a)];
 		for (let n = 0; n < neurons; n++) {
 			const weight = table[a * neurons + n]!;
-			cosine[n]! += Math.cos(turn * a) * weight;
-			sine[n]! += Math.sin(turn * a) * weight;
+			cosine[n]! += up * weight;
+			sine[n]! += right * weight;
 			mean[n]! += weight / tokens;
 		}
 	}

@@ -3,13 +3,14 @@
 import { activationOf } from "./activations.ts";
 import type { Forward } from "./bundle.ts";
 import type { Attention, Layer, Network } from "./network.ts";
+import { percent } from "./words.ts";
 
 const AT_ONCE = 4e6; // multiplications between two looks at whether somebody waits
 
 export interface Result {
 	accuracy: number;
-	train: number; // accuracy on what it was trained on
-	test: number; // accuracy on all else
+	train: number; // accuracy on what it was trained on; NaN where that is nothing
+	test: number; // accuracy on all else; NaN where nothing is left
 	loss: number;
 	right: Uint8Array; // of every question
 	correct: Float32Array; // of every question, the logit of the right answer
@@ -236,6 +237,18 @@ export function evaluate(network: Network, forward: Forward): Result {
 		const { done, value } = parts.next();
 		if (done) return value;
 	}
+}
+
+/** How much of what it was trained on is right, and of the rest: nothing is said of what is empty. */
+export function sides({ train, test }: Result, questions: string): string {
+	const shares = [
+		[train, "training"],
+		[test, "test"],
+	] as const;
+	return shares
+		.filter(([share]) => !Number.isNaN(share))
+		.map(([share, side]) => `${percent(share)} of ${side} ${questions}`)
+		.join(" and ");
 }
 
 /**

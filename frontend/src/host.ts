@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 
 const PAUSE = 400; // milliseconds: browsers refuse to change a link a hundred times in half a minute
 const AGAIN = 2000; // milliseconds until a server that has gone is asked again
+const SELDOM = 60_000; // and one that has failed often: it may read all of a large store in vain
 
 export interface Values {
 	bundle: DataView;
@@ -67,19 +68,27 @@ export function serverModel(store: string): Model {
 	const token = new URLSearchParams(location.search).get("token") ?? "";
 	const headers = { Authorization: `Bearer ${token}` };
 	const none: News = { store, version: "", state: "gone", said: "", error: "" };
-	let [shown, fetching] = ["", false];
+	let [shown, failure, fetching, pause] = ["", "", false, AGAIN];
+	let again: ReturnType<typeof setTimeout> | undefined;
 	const fresh = async () => {
 		const wanted = model.get("news")?.version;
 		if (fetching || !wanted || wanted === shown) return;
 		fetching = true;
+		clearTimeout(again);
 		try {
 			const answer = await fetch("bundle", { headers });
 			if (!answer.ok) throw new Error((await answer.json()).error);
 			shown = wanted;
 			model.set("bundle", new DataView(await answer.arrayBuffer()));
+			const news = model.get("news")!;
+			if (failure && news.error === failure) model.set("news", { ...news, error: "" });
+			[failure, pause] = ["", AGAIN];
 		} catch (error) {
-			const news = model.get("news") ?? none;
-			model.set("news", { ...news, error: news.error || (error as Error).message });
+			const news = model.get("news")!;
+			failure = (error as Error).message;
+			model.set("news", { ...news, error: news.error || failure });
+			again = setTimeout(fresh, pause); // no more news may come
+			pause = Math.min(2 * pause, SELDOM);
 		}
 		fetching = false;
 	};

@@ -6,8 +6,8 @@ import type { Group } from "./groups.ts";
 export type Star = { amplitude: number; phase: number }[];
 
 /**
- * The waves A cos(ω a − φ) that a group's neurons read, at the first position, and write; and the
- * phases that they would write if these were the sum of those of what they read at two positions.
+ * The waves A cos(ω a − φ) that a group's neurons read, of the first operand, and write; and
+ * the phases that they would write if these were the sum of those of what they read of both.
  */
 export function stars(kept: Kept, index: number, { frequency, neurons }: Group) {
 	const [, tables = 1, tokens = 0, columns = 0] = kept.w_in.shape;

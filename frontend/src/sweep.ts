@@ -128,9 +128,9 @@ export interface Parity {
 export interface Examined {
 	profile: Profile | Missing;
 	explained: Explained | Missing;
-	progress?: Progress;
-	answers?: Answers;
-	parity?: Parity;
+	progress?: Progress | Missing; // of what reads tokens
+	answers?: Answers | Missing; // of a task with wrong labels
+	parity?: Parity | Missing; // of a task of bits
 }
 
 /** Whether there is a reason in the place of what was asked for. */

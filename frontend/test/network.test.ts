@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Forward } from "../src/bundle.ts";
-import { answering, canAnswer, contributions, evaluate, pattern } from "../src/evaluate.ts";
+import { answering, canAnswer, contributions, evaluate, pattern, sides } from "../src/evaluate.ts";
 import { type Attention, cut, type Network, networkAt } from "../src/network.ts";
 
 const P = 7;
@@ -135,6 +135,17 @@ test("of equal logits the first is the answer, and each side has an accuracy of 
 	assert.equal(accuracy, 1 / P);
 	assert.equal(train, 1 / 2);
 	assert.equal(other, (P - 1) / (P * P - 2));
+});
+
+test("nothing is said of a side that no question is on", () => {
+	const questions = sums("relu");
+	const silent = network(() => 0);
+	const said = () => sides(evaluate(silent, questions), "pairs");
+	assert.match(said(), /^14\.3% of training pairs and 14\.3% of test pairs$/);
+	questions.trained.data.fill(1);
+	assert.equal(said(), "14.3% of training pairs");
+	questions.trained.data.fill(0);
+	assert.equal(said(), "14.3% of test pairs");
 });
 
 test("a pair in the other order is the same question only if its right answer is", () => {

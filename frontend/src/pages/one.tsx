@@ -27,7 +27,7 @@ import { ProgressMeasures } from "../views/progress.tsx";
 import { Spectrum } from "../views/spectrum.tsx";
 import { Waves } from "../views/waves.tsx";
 import { Weights } from "../views/weights.tsx";
-import type { Progress } from "../sweep.ts";
+import { type Progress, without } from "../sweep.ts";
 import { whole } from "../words.ts";
 
 /** Everything about one run, moved by one slider. */
@@ -59,16 +59,24 @@ export function OneRun({ bundle, state, look, change }: Shown): JSX.Element {
 				{answers && (
 					<section class="wide">
 						<h2>Corrupted labels</h2>
-						<Corrupted {...{ answers, ...shared }} />
+						{without(answers) ? (
+							<Note>{answers.why}</Note>
+						) : (
+							<Corrupted {...{ answers, ...shared }} />
+						)}
 					</section>
 				)}
 				{parity && (
 					<section class="wide">
 						<h2>Parity</h2>
-						<ParityView
-							{...{ parity, kept, ...shared }}
-							index={keptIndex(kept, shared.state.step)}
-						/>
+						{without(parity) ? (
+							<Note>{parity.why}</Note>
+						) : (
+							<ParityView
+								{...{ parity, kept, ...shared }}
+								index={keptIndex(kept, shared.state.step)}
+							/>
+						)}
 					</section>
 				)}
 				<section class="wide">
@@ -92,7 +100,7 @@ interface Shared extends Omit<Shown, "bundle"> {
 function OfWeights({
 	kept,
 	...shared
-}: Shared & { kept: Kept | Missing; progress: Progress | undefined }) {
+}: Shared & { kept: Kept | Missing; progress: Progress | Missing | undefined }) {
 	if (!isMissing(kept)) return <OfNetwork {...shared} kept={kept} />;
 	return (
 		<section class="wide">
@@ -109,7 +117,7 @@ function OfNetwork({
 	look,
 	pick,
 	change,
-}: Shared & { kept: Kept; progress: Progress | undefined }) {
+}: Shared & { kept: Kept; progress: Progress | Missing | undefined }) {
 	const steps = kept.steps.data;
 	const index = latest(steps, state.step);
 	const [apart, seesApart] = useSeen<HTMLElement>();
@@ -168,7 +176,7 @@ function OfNetwork({
 					<Attention {...{ look, state, change, taken }} />
 				</section>
 			)}
-			{kept.tokens && (
+			{progress && (
 				<section class="wide">
 					<h2>Progress measures</h2>
 					<ProgressMeasures {...{ progress, state, look, pick }} />

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import { ACTIVATIONS } from "../activations.ts";
 import { type Forward, isMissing, type Kept } from "../bundle.ts";
-import type { Result } from "../evaluate.ts";
+import { type Result, sides } from "../evaluate.ts";
 import { colorOf, frequencyOf } from "../groups.ts";
 import { pairsOf } from "../pairs.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
@@ -256,15 +256,12 @@ function Right({ result, forward, look }: { result: Result; forward: Forward; lo
 			result.correct[q]!,
 			result.margin[q]!,
 		]);
-	const label =
-		"Map of all pairs of a and b, taken apart: " +
-		`of training pairs ${percent(result.train)}, of test pairs ${percent(result.test)} are right.`;
+	const label = `Map of all pairs of a and b, taken apart: ${sides(result, "pairs")} are right.`;
 	return (
 		<>
 			{pairs && <Picture name="right" {...{ label, height, look, draw, table }} />}
 			<p class="key">
-				Taken apart, it is right on {percent(result.train)} of what it was trained on and on{" "}
-				{percent(result.test)} of the rest.
+				Taken apart, it is right on {sides(result, "questions")}.
 				{pairs && (
 					<>
 						{" "}

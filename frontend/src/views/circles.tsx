@@ -13,7 +13,7 @@ type Point = [number, number];
 
 const HEIGHT = 300;
 const EDGE = 28; // pixels around a figure, for labels
-const FIGURES = 6; // frequencies of which there are pictures
+const FIGURES = 24; // frequencies of which there are pictures: more are slow to move through
 const LABELS = 40; // beyond which not every token is labelled, and no neuron
 
 interface Props {
@@ -47,9 +47,9 @@ export function Circles({ kept, index, look }: Props): JSX.Element {
 				{all.length > some.length &&
 					`The ${some.length} of ${all.length} frequencies that have most neurons. `}
 				Circles: each token’s {kept.channels ? "embedding" : "input weights"}
-				{kept.w_in.shape[1]! > 1 && " at the first position"}, projected on what is a cosine and
-				what is a sine of the frequency; tokens are joined in the order in which it goes around.
-				Stars: the amplitude and phase of each neuron’s wave.
+				{kept.w_in.shape[1]! > 1 && " as the first operand"}, projected on what is a cosine and what
+				is a sine of the frequency; tokens are joined in the order in which it goes around. Stars:
+				the amplitude and phase of each neuron’s wave.
 				{hasInputs(kept) &&
 					(kept.w_in.shape[1] === 1
 						? " A ring is where the output’s phase would be if it were twice the input’s, as in a " +

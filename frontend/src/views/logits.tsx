@@ -2,20 +2,20 @@ import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { drawX, heading } from "../axes.ts";
 import { type Kept, largest } from "../bundle.ts";
-import { answering, contributions, firstMaximum, type Result } from "../evaluate.ts";
+import { answering, contributions, firstMaximum, type Result, sides } from "../evaluate.ts";
 import { colorOf, type Group, groups } from "../groups.ts";
 import { asked, type Pairs, pairsOf } from "../pairs.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { shade } from "../ramp.ts";
 import type { State } from "../state.ts";
 import type { Scored, Taken } from "../taken.ts";
-import { percent, short, whole } from "../words.ts";
+import { short, whole } from "../words.ts";
 import { ChoosePair, pairImage, PairMap, rgb } from "./pair.tsx";
 
 const LINE = 26; // pixels of a row at least, and of its words
 const ROOM = 330; // pixels that all rows share
 const MOST = 10; // groups of neurons that are shown apart
-const FAINT = 0.22; // of the colour where an answer is right
+const FAINT = 0.22; // of the colour where an answer is right, or its logit least
 
 interface Props {
 	kept: Kept;
@@ -298,23 +298,39 @@ interface OfResult {
 	trained: ArrayLike<number>;
 }
 
-function CorrectLogit({ result, ...given }: OfResult): JSX.Element {
+function CorrectLogit({ result, trained, ...given }: OfResult): JSX.Element {
 	const { pairs } = given;
 	const [low, high] = extent(result.correct);
 	const image = useCallback(
-		(look: Look) =>
-			pairImage(pairs, (q) =>
-				shade(look.ramps["share"]!, (result.correct[q]! - low) / (high - low || 1)),
-			),
-		[pairs, result],
+		(look: Look) => {
+			const sides = [look.test, look.train].map((color) => rgb(color).slice(0, 3));
+			return pairImage(pairs, (q) => {
+				const part = (result.correct[q]! - low) / (high - low || 1);
+				return [...sides[trained[q]!]!, 255 * (FAINT + (1 - FAINT) * part)];
+			});
+		},
+		[pairs, result, trained],
 	);
 	const title = `right logit: ${short(low)} to ${short(high)}`;
 	return (
-		<PairMap
-			name="map-correct"
-			values={{ "correct logit": result.correct }}
-			{...{ ...given, title, image, label: `Map of all pairs, ${title}.` }}
-		/>
+		<div>
+			<PairMap
+				name="map-correct"
+				values={{ trained, "correct logit": result.correct }}
+				{...{ ...given, title, image, label: `Map of all pairs, ${title}.` }}
+			/>
+			<p class="key">
+				The stronger, the larger; <Sides />.
+			</p>
+		</div>
+	);
+}
+
+function Sides(): JSX.Element {
+	return (
+		<>
+			<span class="train">training</span> and <span class="test">test</span> pairs
+		</>
 	);
 }
 
@@ -347,9 +363,7 @@ function Errors({ result, trained, ...given }: OfResult): JSX.Element {
 		[pairs, result, trained],
 	);
 	const wrong = result.right.reduce((sum, hit) => sum + 1 - hit, 0);
-	const label =
-		`Map of all pairs with ${whole(wrong)} errors: ` +
-		`${percent(result.train)} of training pairs and ${percent(result.test)} of test pairs are right.`;
+	const label = `Map of all pairs with ${whole(wrong)} errors: ${sides(result, "pairs")} are right.`;
 	return (
 		<div>
 			<PairMap
@@ -358,8 +372,7 @@ function Errors({ result, trained, ...given }: OfResult): JSX.Element {
 				{...{ ...given, title: `errors: ${whole(wrong)}`, image, label }}
 			/>
 			<p class="key">
-				Strong where the answer is wrong, faint where it is right;{" "}
-				<span class="train">training</span> and <span class="test">test</span> pairs.
+				Strong where the answer is wrong, faint where it is right; <Sides />.
 			</p>
 		</div>
 	);

@@ -1,39 +1,37 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import type { Missing } from "../bundle.ts";
 import { type Look, Note } from "../picture.tsx";
 import type { State } from "../state.ts";
 import type { Progress } from "../sweep.ts";
 import { Lines } from "./lines.tsx";
 
 interface Props {
-	progress: Progress | undefined;
+	progress: Progress | Missing;
 	state: State;
 	look: Look;
 	pick: (step: number) => void;
 }
 
 /** How few frequencies there are, and what the logits are worth with the key ones alone or without. */
-export function ProgressMeasures({ progress, state, look, pick }: Props): JSX.Element {
+export function ProgressMeasures({ progress, ...shared }: Props): JSX.Element {
+	if (!("steps" in progress)) return <Note>{progress.why}</Note>;
+	return <Measures {...{ progress, ...shared }} />;
+}
+
+function Measures({ progress, state, look, pick }: Props & { progress: Progress }): JSX.Element {
 	const gini = useMemo(
-		() => [{ name: "Gini", color: look.frequencies[0]!, values: progress?.gini.data ?? [] }],
+		() => [{ name: "Gini", color: look.frequencies[0]!, values: progress.gini.data }],
 		[progress, look],
 	);
 	const losses = useMemo(
 		() =>
 			(["restricted", "excluded"] as const).flatMap((name, i) => {
-				const values = progress?.[name]?.data;
+				const values = progress[name]?.data;
 				return values ? [{ name, color: look.frequencies[i + 1]!, values }] : [];
 			}),
 		[progress, look],
 	);
-	if (!progress) {
-		return (
-			<Note>
-				Gini coefficient, restricted and excluded loss were not computed for this page. Write it
-				with <code>flyroom export STORE page.html --explained 24</code>.
-			</Note>
-		);
-	}
 	const shared = { steps: progress.steps.data, step: state.step, scale: state.scale, look, pick };
 	return (
 		<>

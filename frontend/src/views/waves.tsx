@@ -36,7 +36,7 @@ export function Waves({ kept, index, look }: Props): JSX.Element {
 				))}
 			</div>
 			<p class="key">
-				{tables > 1 && "Tokens are those of the first position. "}
+				{tables > 1 && "Tokens are those of the first operand. "}
 				Groups are those of the last step. A line is coloured once {percent(kept.share!)} of{" "}
 				{kept.channels
 					? "the variance of what its neuron says of all pairs"

@@ -68,7 +68,7 @@ export function Weights({ kept, index, look }: Props): JSX.Element {
 
 function titleOf(kept: Kept, table: number, tables: number): string {
 	if (kept.channels) return "embedding of the tokens";
-	return tables > 1 ? `into the neurons, position ${table + 1}` : "into the neurons";
+	return tables > 1 ? `into the neurons, operand ${table + 1}` : "into the neurons";
 }
 
 /** What stands in the rows of a matrix, from top to bottom. */

@@ -15,7 +15,7 @@ from ..tasks import Corrupted, Examples
 from ..training import Experiment
 from ._kept import ENDS, is_finite, spread
 from ._parity import parity_of
-from ._tasks import adds, asks_too_much, clean, relevant_bits, seed_of
+from ._tasks import MOST, adds, asks_too_much, clean, relevant_bits, seed_of
 
 MEASURED = 4  # networks that are measured for each that is explained, which takes far longer
 LAID_OUT = 8  # networks whose hidden units are laid out by t-SNE, of all runs together
@@ -150,6 +150,10 @@ def _progress(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
 def _answers(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
     """Of every training example the label it was given, the right one, and each answer."""
     train: Examples = experiment.task.split(seed_of(experiment)).train
+    if len(train.labels) > MOST:
+        return {
+            "why": f"There are more than {MOST:,} training examples: too many to ask in a page."
+        }
     classes = experiment.task.signature.classes
     answered = []
     for one in networks:

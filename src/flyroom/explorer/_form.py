@@ -14,10 +14,10 @@ from ..recipes.names import by_name, first_line
 from ..spec import Spec, SpecError
 from ..sweeps import Space, values
 from ..training import Experiment
+from ._trust import is_at_hand, values_in
 
 LONGEST = 2000  # letters of one answer
 MOST = 100_000  # values of one axis
-_FOREIGN = re.compile(r"([A-Za-z_][\w.]*)\s*:\s*[A-Za-z_]")
 _RANGE = re.compile(r"(-?\d{1,10}):(-?\d{1,10})(?::(-?\d{1,10}))?")
 _ITEM = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
@@ -99,12 +99,22 @@ def _outer_first(table: dict[str, str]) -> list[tuple[str, str]]:
 
 def _check_names(text: str) -> None:
     """Whoever fills in a form says what is trained, and does not have modules imported."""
-    for module in _FOREIGN.findall(text):
-        if not spec._is_room(module):
+    if _RANGE.fullmatch(text):
+        return
+    # As they are read: a letter of TOML can be written as its number.
+    read = [values._literal(part) for part in (text, *values._split(text))]
+    for _, name in values_in("", read):
+        if isinstance(name, str) and not _is_ours(name):
             raise SpecError(
                 f"form: got `{text}`; allowed: what flyroom itself has. Train classes of your own "
                 "with `flyroom train FILE.toml --live`."
             )
+
+
+def _is_ours(text: str) -> bool:
+    """Whether a text, if it is a name, is one of flyroom."""
+    module, colon, _ = text.rpartition(":")
+    return is_at_hand(text) and (not colon or spec._is_room(module))
 
 
 def form(answers: Answers) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The formulas by which the page computes what a network answers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from .. import measures
 from ..models import EmbeddedNetwork, MLPNetwork, TransformerNetwork
+from ..tasks import AbstractTask
 
 ASKED = 64  # questions on which a formula is held against the network itself
 
@@ -100,6 +101,42 @@ def _transformer(network: Any) -> Tree:
 def residues(network: TransformerNetwork) -> tuple[int, int]:
     """The first token of what a transformer is asked about, and the one after the last."""
     return max(network.spans, key=lambda span: span[1] - span[0])
+
+
+class Operands(NamedTuple):
+    """At which positions stands what a question is of, and from which token to which."""
+
+    positions: list[int]
+    first: int
+    last: int
+
+
+def operands(task: AbstractTask) -> Operands | None:
+    """Those of a task of tokens: at other positions, as of `=`, all questions have the same one."""
+    inputs, tokens, _, spans = task.signature
+    if tokens is None:
+        return None
+    spans = spans or ((0, tokens),) * inputs[0]
+    varying = [i for i, (first, last) in enumerate(spans) if last - first > 1] or [0]
+    ends = [spans[i] for i in varying]
+    return Operands(varying, min(first for first, _ in ends), max(last for _, last in ends))
+
+
+def elements(
+    tables: Float[Any, "table token neuron"], asked: Operands
+) -> Float[Any, "_table element neuron"]:
+    """What the operands are to the neurons: only among them are there waves."""
+    places = sorted({i % len(tables) for i in asked.positions})
+    return tables[np.array(places), asked.first : asked.last]
+
+
+def of_operands(tree: Tree, asked: Operands, question: Int[np.ndarray, "position"]) -> Tree:
+    """The formula of a perceptron that is given operands alone: all else adds to its bias."""
+    tables, bias = tree["tables"], tree["bias"]
+    for i in sorted(set(range(len(question))) - set(asked.positions)):
+        row = tables[i % len(tables), question[i]]
+        bias = row if bias is None else bias + row
+    return {**tree, "tables": elements(tables, asked), "bias": bias}
 
 
 def heard(tree: Tree, network: Any, inputs: Int[np.ndarray, "question position"]) -> Logits:

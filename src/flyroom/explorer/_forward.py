@@ -4,16 +4,15 @@ from typing import Any
 
 import jax
 import numpy as np
-import xarray as xr
 from jaxtyping import UInt8
 
-from .. import mechanisms, results, spec
+from .. import mechanisms, spec
 from ..losses import CrossEntropy, NaiveCrossEntropy, Squared
 from ..models import TransformerNetwork
 from ..spec import SpecError
 from ..tasks import AbstractTable, ModularArithmetic
 from ..training import Experiment
-from ._formula import NoFormula, Tree, check, formula, residues
+from ._formula import NoFormula, Tree, check, formula, of_operands, operands, residues
 from ._tasks import MOST, asks_too_much, clean, seed_of
 
 
@@ -22,13 +21,12 @@ def none(why: str) -> dict[str, Any]:
     return {"why": why}
 
 
-def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
+def forward(experiment: Experiment, kept: list[Any]) -> dict[str, Any]:
     """The questions of one run, the matrices of its networks, and its last one idealised.
 
     The page knows two formulas. Whether they are all that a network does is not taken for granted:
     what they give has to be its logits.
     """
-    experiment = results.experiment_of(runs, run, recording=False)
     task, loss = clean(experiment.task), experiment.loss
     if not isinstance(task, AbstractTable):
         return none("Its task has no table of all questions.")
@@ -47,16 +45,20 @@ def forward(runs: xr.Dataset, run: int, kept: list[Any]) -> dict[str, Any]:
         check(trees[-1], last, inputs)
     except NoFormula as error:
         return none(str(error))
+    asked, read = operands(task), inputs
+    if asked and "tables" in trees[-1]:
+        trees = [of_operands(tree, asked, inputs[0]) for tree in trees]
+        read = inputs[:, asked.positions] - asked.first
     return {
         "activation": last.activation.__name__,
         "loss": "squared" if isinstance(loss, Squared) else "cross-entropy",
         "mean_over_classes": isinstance(loss, Squared) or loss.class_mean,
-        "inputs": inputs.astype(np.uint16),
+        "inputs": read.astype(np.uint16),
         "labels": labels.astype(np.uint16),
         "trained": _trained(experiment, inputs),
         "reading": _reading(last),
         "network": jax.tree.map(lambda *each: np.stack(each), *trees),
-        "ideal": _ideal(last, task, trees[-1], inputs.shape[1]),
+        "ideal": _ideal(last, task, trees[-1]),
     }
 
 
@@ -79,10 +81,10 @@ def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "q
     return np.array([key in known for key in keys(inputs)], np.uint8)
 
 
-def _ideal(network: Any, task: Any, tree: Tree, positions: int) -> dict[str, Any]:
+def _ideal(network: Any, task: Any, tree: Tree) -> dict[str, Any]:
     """The pure waves that a network of one hidden layer stands for, in the form of a formula."""
     one_layer = "attention" not in tree and len(tree["layers"]) == 1
-    if not (isinstance(task, ModularArithmetic) and one_layer and positions == 2):
+    if not (isinstance(task, ModularArithmetic) and one_layer):
         return none(
             "There is an ideal construction only of a perceptron of one hidden layer that reads "
             "two residues."
@@ -91,4 +93,4 @@ def _ideal(network: Any, task: Any, tree: Tree, positions: int) -> dict[str, Any
         ideal = mechanisms.idealise(network, task)
     except SpecError as error:
         return none(str(error))
-    return jax.tree.map(lambda x: x[None], formula(ideal, positions))
+    return jax.tree.map(lambda x: x[None], formula(ideal, 2))

@@ -1,7 +1,7 @@
 import hmac
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -33,6 +33,8 @@ class Guard:
 
     def __init__(self, app: App, token: str, host: str) -> None:
         self.app, self.token, self.host = app, token.encode(), host
+        # Asked for once, before anybody is answered: it can take a name server seconds.
+        self.names = () if is_loopback(host) else (socket.gethostname(), socket.getfqdn())
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -53,7 +55,7 @@ class Guard:
         for name, value in scope["headers"]:
             given.setdefault(name, []).append(value)
         hosts, origins = given.get(b"host", []), given.get(b"origin", [])
-        if len(hosts) != 1 or not is_ours(hosts[0].decode("latin-1"), self.host):
+        if len(hosts) != 1 or not is_ours(hosts[0].decode("latin-1"), self.host, self.names):
             return "This is not the name of this server."
         if origins not in ([], [b"http://" + hosts[0]]):
             return "This request comes from another page."
@@ -74,20 +76,20 @@ def _token(query: bytes, given: dict[bytes, list[bytes]]) -> bytes:
     return found.get("token", [""])[0].encode()
 
 
-def is_ours(given: str, host: str) -> bool:
+def is_ours(given: str, host: str, names: Collection[str] = ()) -> bool:
     """Whether a `Host` can only mean a server that listens at `host`.
 
     Any port is: one that is forwarded through SSH is another one there. A server that listens
-    beyond this machine may be asked for by its addresses and the machine's own name.
+    beyond this machine may be asked for by its addresses and the machine's own `names`.
     """
     name = given.rpartition(":")[0] if given.rpartition(":")[2].isdecimal() else given
     name = name.removeprefix("[").removesuffix("]").lower()
-    if name in ("localhost", host.lower()):
+    if name in ("localhost", host.lower(), *(one.lower() for one in names)):
         return True
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
-        return not is_loopback(host) and name in (socket.gethostname().lower(), socket.getfqdn())
+        return False
     return address.is_loopback or not is_loopback(host)
 
 

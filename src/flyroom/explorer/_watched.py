@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .. import results
 from ..results import StoreError
-from ._trust import Files, check_sizes, files_of
+from ._trust import Files, check_sizes, files_of, why_unread
 from .bundle import bundle
 
 TRIES = 4  # to read a store that is being put together or taken apart
@@ -95,4 +95,10 @@ class Watched:
             if missing := sorted(set(self.run) - set(known)):
                 raise StoreError(f"got run {missing[0]}; allowed: {known[0]} to {known[-1]}.")
             runs = runs.sel(run=self.run)
-        return bundle(runs, title=self.store.stem, limit=self.limit, explained=explained)
+        return bundle(
+            runs,
+            title=self.store.stem,
+            limit=self.limit,
+            explained=explained,
+            unread=why_unread(runs.attrs),
+        )

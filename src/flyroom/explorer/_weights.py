@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from .. import measures, results
 from ..models import FactoredNetwork, TransformerNetwork
 from ..results import Kept, StoreError
 from ..spec import SpecError
-from ._formula import NoFormula, formula, heard, residues
+from ._formula import NoFormula, Operands, elements, formula, heard, operands, residues
 from ._forward import forward, none
 from ._kept import ENDS, is_finite, spread
 
@@ -84,8 +85,11 @@ def _collapsed(network: Any) -> Any:
 
 
 def _size(network: Any) -> Size:
-    """How much of a page one network takes, and its ideal construction."""
-    matrices = [_read(network), None if _is_attending(network) else measures.output_matrix(network)]
+    """How much of a page one network takes at most, and its ideal construction."""
+    matrices = [
+        _read(network, None),
+        None if _is_attending(network) else measures.output_matrix(network),
+    ]
     size = sum(matrix.size for matrix in matrices if matrix is not None) * 4
     try:
         tree = formula(network, 1)
@@ -110,10 +114,11 @@ def _is_attending(network: Any) -> bool:
     return isinstance(network, TransformerNetwork)
 
 
-def _read(network: Any) -> Float[np.ndarray, "table token column"]:
+def _read(network: Any, asked: Operands | None) -> Float[np.ndarray, "table token column"]:
     """What each token is to the network: to its neurons, or to the channels of its residual."""
     if not isinstance(network, TransformerNetwork):
-        return np.asarray(measures.input_tables(network), np.float32)
+        tables = np.asarray(measures.input_tables(network), np.float32)
+        return elements(tables, asked) if asked else tables
     first, last = residues(network)
     return np.asarray(network.embed[None, first:last], np.float32)
 
@@ -121,13 +126,16 @@ def _read(network: Any) -> Float[np.ndarray, "table token column"]:
 def _told(runs: xr.Dataset, run: int, kept: list[Kept]) -> dict[str, Any]:
     """The matrices of one run's networks, and what is known of them."""
     last = kept[-1].network
-    computed = forward(runs, run, kept)
+    experiment = results.experiment_of(runs, run, recording=False)
+    computed = forward(experiment, kept)
+    reads = measures.has_tables(last) and measures.reads_tokens(last)
+    asked = operands(experiment.task) if reads else None
     told: dict[str, Any] = {
         "steps": np.array([one.step for one in kept], np.int32),
-        "w_in": np.stack([_read(one.network) for one in kept]),
+        "w_in": np.stack([_read(one.network, asked) for one in kept]),
         "w_out": _written(kept, computed),
         "channels": _is_attending(last),
-        "tokens": _is_attending(last) or measures.reads_tokens(last),
+        "tokens": _is_attending(last) or reads,
     }
     if not told["tokens"]:
         size = np.linalg.norm(told["w_in"][-1], axis=(0, 1))
@@ -141,15 +149,24 @@ def _told(runs: xr.Dataset, run: int, kept: list[Kept]) -> dict[str, Any]:
     if _is_attending(last):
         told |= _attending(kept, computed)
     else:
-        found = [measures.neuron_frequencies(one.network, share=SHARE) for one in kept]
+        found = [measures.neuron_frequencies(tables, share=SHARE) for tables in told["w_in"]]
         told |= {
             "order": measures.wave_order(found[-1]).astype(np.int32),
             "frequency": np.stack([one.frequency.values for one in found]).astype(np.int32),
         }
         if told["w_in"].shape[1] == 1 and _answers_directly(computed):
-            doubling = [measures.phase_doubling(one.network, share=SHARE) for one in kept]
-            told["doubling"] = np.array(doubling, np.float32)
+            told["doubling"] = _doubling(told["w_in"], told["w_out"])
     return told | {"share": SHARE, "forward": computed}
+
+
+def _doubling(w_in: np.ndarray, w_out: np.ndarray) -> np.ndarray:
+    """How well phases of the output are twice those of the input, at every step."""
+    tokens = w_in.shape[2]
+    networks = (
+        SimpleNamespace(w_in=into, w_out=out[:, :tokens])
+        for into, out in zip(w_in, w_out, strict=True)
+    )
+    return np.array([measures.phase_doubling(one, share=SHARE) for one in networks], np.float32)
 
 
 def _answers_directly(computed: dict[str, Any]) -> bool:

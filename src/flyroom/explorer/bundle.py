@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -9,13 +11,19 @@ from ._pack import pack
 from ._profiles import profiles_of
 from ._start import bytes_of, starts_of
 from ._sweep import axes_of, phases_of, survival_of, times_of
+from ._untold import untold
 from ._weights import SHARE, networks_of
 
 CURVES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 
 def bundle(
-    runs: xr.Dataset, *, title: str | None = None, limit: int = 3_400_000, explained: int = 0
+    runs: xr.Dataset,
+    *,
+    title: str | None = None,
+    limit: int = 3_400_000,
+    explained: int = 0,
+    unread: str = "",
 ) -> bytes:
     """Everything that the explorer shows of some runs, as one row of bytes.
 
@@ -33,25 +41,22 @@ def bundle(
         explained: how many of the networks are explained, of all runs together, which takes about
             a second each. Other things that take time, such as the answers to wrong labels, are
             told of four times as many.
+        unread: why no network is to be read, if none is.
 
     Example:
         >>> import flyroom as fr
         >>> page = bundle(fr.open("runs/decay.zarr").isel(run=[0, 3]))  # doctest: +SKIP
     """
-    steps = runs.step.values.astype(np.int32)
     curves, left_out = _curves(runs, limit)
     room = limit - sum(values.nbytes for values in curves.values())
-    networks, profiles = networks_of(runs, room), profiles_of(runs, share=SHARE)
-    starts = starts_of(runs, room - bytes_of(networks))
-    moments = moments_of(runs, [run for run, kept in networks.items() if "why" not in kept])
-    closely = examined(runs, explained=explained)
+    told = _unread(runs, unread) if unread else _of_networks(runs, room, explained)
     status = runs["status"].values if "status" in runs else None
     return pack(
         {
             "title": title or str(runs.attrs.get("title", "flyroom runs")),
             "colors": [palette(dark=dark) for dark in (False, True)],
             "ramps": [ramps(dark=dark) for dark in (False, True)],
-            "steps": steps,
+            "steps": runs.step.values.astype(np.int32),
             "curves": curves,
             "curves_left_out": left_out,
             "units": {name: runs[name].attrs.get("units", "1") for name in curves},
@@ -65,16 +70,38 @@ def bundle(
                     "run": run,
                     "label": run_label(runs, i),
                     "status": "" if status is None else Status(int(status[i])).name.lower(),
-                    "kept": networks[run],
-                    "start": starts[run],
-                    "moments": moments[run],
-                    "profile": profiles[run],
-                    **closely[run],
+                    **told[run],
                 }
                 for i, run in enumerate(runs.run.values.tolist())
             ],
         }
     )
+
+
+def _of_networks(runs: xr.Dataset, room: int, explained: int) -> dict[int, dict[str, Any]]:
+    """What is told of the networks of each run."""
+    networks, profiles = networks_of(runs, room), profiles_of(runs, share=SHARE)
+    starts = starts_of(runs, room - bytes_of(networks))
+    moments = moments_of(runs, [run for run, kept in networks.items() if "why" not in kept])
+    closely = examined(runs, explained=explained)
+    why = untold(runs, networks, closely)
+    return {
+        run: {
+            "kept": networks[run],
+            "start": starts[run],
+            "moments": moments[run],
+            "profile": profiles[run],
+            **closely[run],
+            **why[run],
+        }
+        for run in runs.run.values.tolist()
+    }
+
+
+def _unread(runs: xr.Dataset, why: str) -> dict[int, dict[str, Any]]:
+    names = ("kept", "start", "profile", "explained")
+    nothing = {name: {"why": why} for name in names}
+    return {run: {**nothing, "moments": told} for run, told in moments_of(runs, []).items()}
 
 
 def _curves(runs: xr.Dataset, limit: int) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -64,9 +64,17 @@ class Explorer:
         self, watched: Watched, training: Training, words: list[str] | None = None
     ) -> None:
         self.watched, self.training, self.words = watched, training, words
-        self.news: dict[str, Any] = {}
+        self.news: dict[str, Any] = {
+            "store": watched.store.name,
+            "version": "",
+            "state": "absent",
+            "said": "",
+            "error": "",
+        }
+        self.told = self.news  # what the pages were told last
         self.listeners: set[asyncio.Event] = set()
         self.built: Built | None = None
+        self.asked = ""  # the version it was built for: while somebody trains it can show a newer
         self.closer: Built | None = None
         self.examining: asyncio.Task[None] | None = None
         self.examined = ""  # the last version that was, also where nothing came of it
@@ -78,7 +86,7 @@ class Explorer:
         """Looks at the store until the server ends, and then ends the training too."""
         if self.words is not None:
             self.training.start(self.words)
-        self.look()
+        await self._look()
         watching = asyncio.create_task(self._watch())
         yield
         watching.cancel()
@@ -88,14 +96,18 @@ class Explorer:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(POLL)
-            before = self.news
-            await asyncio.to_thread(self.look)
-            if self.news != before:
-                for listener in self.listeners:
-                    listener.set()
+            await self._look()
             if self.built is not None and self._is_at_leisure(self.built):
                 self.examined = self.built.version
                 self.examining = asyncio.create_task(self._examine())
+
+    async def _look(self) -> None:
+        """Looks at the store, and tells the pages if there is anything new."""
+        await asyncio.to_thread(self.look)
+        if self.news != self.told:
+            self.told = self.news
+            for listener in self.listeners:
+                listener.set()
 
     def _is_at_leisure(self, built: Built) -> bool:
         """Whether the store that somebody looks at lies still, and was not yet explained."""
@@ -112,22 +124,31 @@ class Explorer:
             self.closer = found._replace(version=found.version + CLOSER)
 
     def look(self) -> None:
-        """Brings the news up to date. A store that was just read is left alone for a while."""
+        """Brings the news up to date, whatever lies there: whoever waits for news waits on."""
+        try:
+            self.news = self._seen()
+        except Exception as error:  # of a store that means ill it can be any
+            self.news = {**self.news, "error": f"{type(error).__name__}: {error}"}
+
+    def _seen(self) -> dict[str, Any]:
+        """The news. A store that was just read is left alone for a while."""
         training = self.training
-        version, wrong = self.news.get("version", ""), ""
+        version, wrong, pulse = self.news["version"], "", None
         try:
             now = self.watched.version()
             before = version.removesuffix(CLOSER)
             over = training.state(self.watched.changed) in AT_REST  # then nobody is disturbed
             version = now if self.watched.rested or over or not now else before
+            with contextlib.suppress(RecursionError):  # of brackets in brackets: it is none
+                pulse = Pulse.read(self.watched.store)
         except StoreError as error:
             wrong = str(error)
         if self.closer is not None and self.closer.version == version + CLOSER:
             version = self.closer.version
         state, said = training.state(self.watched.changed), training.said
-        if (pulse := Pulse.read(self.watched.store)) is not None and pulse.fresh:
+        if pulse is not None and pulse.fresh:
             said = f"{counted(pulse.statuses)}; {pulse.pace}"
-        self.news = {
+        return {
             "store": self.watched.store.name,
             "version": version,
             "state": state,
@@ -157,14 +178,15 @@ class Explorer:
         """The store as it is, read at most once for each of its versions."""
         del request
         async with self.building:
-            built = self.closer if self.news["version"].endswith(CLOSER) else self.built
-            if built is None or built.version != self.news["version"]:
+            version = self.news["version"]
+            built = self.closer if version.endswith(CLOSER) else self.built
+            if built is None or version not in (built.version, self.asked):
                 loop = asyncio.get_running_loop()
                 try:
                     built = await loop.run_in_executor(self.reader, self.watched.build)
                 except StoreError as error:
                     return JSONResponse({"error": str(error)}, 503)
-                self.built = built
+                self.built, self.asked = built, version
         return Response(built.data, 200, {"x-version": built.version}, "application/octet-stream")
 
     async def live(self, socket: WebSocket) -> None:
@@ -241,7 +263,7 @@ class Explorer:
             return JSONResponse({"error": str(error)}, 422)
         except (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
             return JSONResponse({"error": f"This cannot be read: {error}."}, 400)
-        self.look()
+        await self._look()
         return JSONResponse(told)
 
     def app(self, token: str, host: str) -> Guard:

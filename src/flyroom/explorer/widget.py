@@ -36,8 +36,8 @@ class Explorer(anywidget.AnyWidget):
     run = traitlets.Int().tag(sync=True)
     step = traitlets.Int(None, allow_none=True, min=0).tag(sync=True)
 
-    def __init__(self, runs: xr.Dataset, title: str | None, limit: int) -> None:
-        self._title, self._limit = title, limit
+    def __init__(self, runs: xr.Dataset, title: str | None, limit: int, explained: int) -> None:
+        self._title, self._limit, self._explained = title, limit, explained
         self._runs = runs.run.values.tolist()
         self._store = str(runs.attrs.get("store", ""))
         first = self._runs[0] if self._runs else 0
@@ -48,7 +48,7 @@ class Explorer(anywidget.AnyWidget):
         self.bundle = self._read(results.open(self._store).sel(run=self._runs))
 
     def _read(self, runs: xr.Dataset) -> bytes:
-        return bundle(runs, title=self._title, limit=self._limit)
+        return bundle(runs, title=self._title, limit=self._limit, explained=self._explained)
 
     @traitlets.validate("run")
     def _known(self, proposal: Any) -> int:
@@ -80,7 +80,11 @@ def _whole(text: str | None) -> int | None:
 
 
 def explore(
-    runs: xr.Dataset | str | Path, *, title: str | None = None, limit: int = 16_000_000
+    runs: xr.Dataset | str | Path,
+    *,
+    title: str | None = None,
+    limit: int = 16_000_000,
+    explained: int = 24,
 ) -> Explorer:
     """The explorer of some runs, as a widget of Jupyter or marimo.
 
@@ -89,6 +93,8 @@ def explore(
             of a store.
         title: what they are called; the name of the store if not given.
         limit: how many bytes of curves and weights it may hold, as in `bundle`.
+        explained: how many networks are explained in it, as in `bundle`. Each takes about a second,
+            also when the widget is refreshed; with 0 it is there at once.
 
     Returns:
         The widget. Its `run`, `step` and `state` are what its reader looks at, and can be set.
@@ -105,4 +111,4 @@ def explore(
     """
     data = runs if isinstance(runs, xr.Dataset) else results.open(runs)
     title = title or Path(str(data.attrs.get("store", "flyroom runs"))).stem
-    return Explorer(data, title, limit)
+    return Explorer(data, title, limit, explained)
