@@ -52,6 +52,7 @@ def until(holds: Callable[[], object], seconds: float = 120) -> None:
 
 def fill(page: Page, path: str, text: str) -> None:
     field = page.locator(f"[name='{path}']")
+    field.wait_for(state="attached")  # what is not there yet is not closed either
     if not field.is_visible():
         page.locator("fieldset", has=field).locator("summary").click()
     field.fill(text)
