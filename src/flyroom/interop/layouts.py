@@ -43,9 +43,10 @@ class Layout:
                     if self.fits(inner, config):
                         return self._built(inner, config)
                 except (KeyError, IndexError, TypeError, ValueError) as error:
+                    why, _, _ = str(error).partition("\n")
                     raise CheckpointError(
                         f"Its tensors have the names of {self.name}, but do not fit each other: "
-                        f"{str(error).partition(chr(10))[0]}"
+                        f"{why}"
                     ) from error
         return None
 
