@@ -373,21 +373,95 @@ def test_what_is_written_is_read_again(tmp_path: Path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 
+TRANSFORMER = fr.models.Transformer(width=8, heads=2, neurons=12)
+
+
 @pytest.mark.parametrize(
-    ("values", "said"),
+    "model",
     [
-        ({"norm": True}, "norms after its parts"),
-        ({"attention_rate": 0.5}, "a rate of attention"),
-        ({"layers": 2, "causal": False}, "attention to what comes after"),
-        ({"activation": fr.models.absolute}, "neurons other than relu and gelu"),
+        *(
+            dataclasses.replace(TRANSFORMER, **values)
+            for values in (
+                {"norm": True},
+                {"attention_rate": 0.5},
+                {"layers": 2, "causal": False},
+                {"activation": fr.models.absolute},
+                {"positions": "sinusoidal", "norm": True},
+            )
+        ),
+        fr.models.FactoredMLP(width=4),
+        fr.models.FactoredMLP(width=4, input="collapsed", output="collapsed", shared=False),
+        fr.models.FactoredMLP(width=5, embed_width=4, circles=(1, 2)),
+        fr.models.EmbeddedMLP(width=4, widths=(5, 6), join="sum_after"),
+        fr.models.EmbeddedMLP(width=4, widths=(5,), shared=False, bias=False),
+        fr.models.MLP(widths=(6, 5), activation=fr.models.monomial(3), output_bias=True),
+        fr.models.MLP(widths=(6,), batch_norm=True, dropout=0.2),
+        fr.models.LSTM(width=4),
+    ],
+    ids=str,
+)
+def test_any_network_is_written_as_ours_and_read_again(tmp_path: Path, model: Any):
+    task = fr.tasks.ModularArithmetic(p=P)
+    network = model.init(task.signature, P, key=jax.random.key(0))
+    path = tmp_path / "model.safetensors"
+    assert write(path, jax.tree.map(np.asarray, network)) == "flyroom"
+    found = read(path)
+    assert (found.layout, type(found.network)) == ("flyroom", type(network))
+    inputs = jnp.asarray(found.reading(P).inputs)
+    np.testing.assert_array_equal(inputs, PAIRS)
+    np.testing.assert_array_equal(found.network.table(inputs), network.table(inputs))
+    told = fr.explain(found, task)
+    assert told.accuracy == fr.explain(network, task).accuracy
+    if found.shared:
+        vectors = jnp.asarray(found.embedding[[2, 3]])
+        np.testing.assert_allclose(
+            found.answer(vectors), network(jnp.array([2, 3])), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_a_network_of_bits_is_written_as_ours_and_read_again(tmp_path: Path):
+    task = fr.tasks.SparseParity(n=6, k=2, train_count=30, test_count=30)
+    network = fr.models.MLP(widths=(8,)).init(task.signature, 2, key=jax.random.key(0))
+    path = tmp_path / "model.safetensors"
+    assert write(path, network) == "flyroom"
+    bits = jnp.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
+    np.testing.assert_array_equal(read(path).network(bits), network(bits))
+
+
+def test_what_cannot_be_read_again_is_not_written(tmp_path: Path):
+    task = fr.tasks.ModularArithmetic(p=P)
+    network = fr.models.MLP(widths=(6,)).init(task.signature, P, key=jax.random.key(0))
+    own = dataclasses.replace(network, activation=lambda x: x)
+    with pytest.raises(CheckpointError, match="has <lambda>, which flyroom has not"):
+        write(tmp_path / "model.safetensors", own)
+    with pytest.raises(CheckpointError, match=r"allowed: a network and a \.safetensors"):
+        write(tmp_path / "model.pt", network)
+    bits = dataclasses.replace(
+        fr.models.LSTM(width=4).init(task.signature, P, key=jax.random.key(0)), tokens=False
+    )
+    with pytest.raises(CheckpointError, match="reads vectors, one after the other"):
+        write(tmp_path / "model.safetensors", bits)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"is": "system"}, "names 'system', which is no part of a network"),
+        ({"is": "MLP"}, "do not fit each other"),
+        ({"first": {"tensor": "second"}}, "do not fit each other: 'second'"),
+        ({"first": {"tensor": "weights.0"}}, "do not fit each other"),
+        ({"activation": {"function": "__getattr__"}}, "no part of a network"),
+        ({"strange": 1}, "do not fit each other"),
     ],
 )
-def test_what_transformer_lens_has_not_is_not_written(tmp_path: Path, values, said: str):
+def test_a_config_of_ours_that_was_changed_is_refused(tmp_path: Path, change: dict, said: str):
     task = fr.tasks.ModularArithmetic(p=P)
-    model = fr.models.Transformer(width=8, heads=2, neurons=12, **values)
-    network = model.init(task.signature, P, key=jax.random.key(0))
+    network = fr.models.MLP(widths=(6,)).init(task.signature, P, key=jax.random.key(0))
+    path = tmp_path / "model.safetensors"
+    write(path, network)
+    config = json.loads(path.with_suffix(".json").read_text())
+    config["network"] |= change
+    path.with_suffix(".json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=said):
-        write(tmp_path / "model.safetensors", network)
-    with pytest.raises(CheckpointError, match=r"allowed: a TransformerNetwork and a \.safetensors"):
-        write(tmp_path / "model.pt", network)
-    assert not list(tmp_path.iterdir())
+        read(path)

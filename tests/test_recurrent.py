@@ -162,7 +162,7 @@ def test_initial_weights_are_uniform_and_axes_have_names():
         np.testing.assert_allclose(thrice[name], 3 * weights, rtol=1e-6)
     assert not np.any(network["into_bias"] == network["recurrent_bias"])
     assert {name: dims(drawn[0], name, w.ndim) for name, w in network.items()} == {
-        "into": ("input", "gate", "cell"),
+        "into": ("token", "gate", "cell"),
         "recurrent": ("hidden", "gate", "cell"),
         "into_bias": ("gate", "cell"),
         "recurrent_bias": ("gate", "cell"),

@@ -14,8 +14,9 @@ from ..models import AbstractNetwork, TransformerNetwork
 from ..typing import AnyArray
 from ._base import Tensors
 from .layouts import LAYOUTS
+from .own import NAME, as_own
 from .pytorch import CheckpointError, read_pytorch
-from .transformers import as_lens
+from .transformers import LENS, as_lens, lacks
 
 
 class Reading(NamedTuple):
@@ -123,43 +124,52 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
 
 def _unknown(tensors: Tensors) -> str:
     """What was looked for, and what the layout that is nearest to some tensors misses in them."""
-    wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in LAYOUTS)
-    nearest = max(LAYOUTS, key=lambda one: sum(n in tensors for n in one.names) / len(one.names))
+    named = [one for one in LAYOUTS if one.names]
+    wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in named)
+    nearest = max(named, key=lambda one: sum(n in tensors for n in one.names) / len(one.names))
     missing = [name for name in nearest.names if name not in tensors]
     near = f" Nearest is {nearest.name}; missing: {', '.join(missing)}."
     return f"Looked for: {wanted}.{near if 0 < len(missing) < len(nearest.names) else ''}"
 
 
-def write(path: str | Path, network: AbstractNetwork) -> None:
-    """Writes a transformer as TransformerLens 3 reads it: weights, and a config beside them.
+def write(path: str | Path, network: AbstractNetwork, *, positions: int = 2) -> str:
+    """Writes a network: weights, and a config beside them. `read` reads both files.
 
-    In TransformerLens, `HookedTransformer(HookedTransformerConfig(**config))` loads the tensors.
-    `read` reads both files.
+    A transformer that TransformerLens has is written as TransformerLens 3 reads it:
+    `HookedTransformer(HookedTransformerConfig(**config))` loads the tensors. Any other network is
+    written as flyroom keeps it, each array under its name, and the config says how they belong.
 
     Args:
         path: a `.safetensors` file; the config is a `.json` file of the same name.
-        network: a transformer without norms, that sees no position after its own.
+        network: one of flyroom's kinds.
+        positions: how many tokens it reads, if its weights do not say.
+
+    Returns:
+        The name of the layout: `"TransformerLens"` or `"flyroom"`.
 
     Raises:
-        CheckpointError: TransformerLens has no such network, or the path ends otherwise.
+        CheckpointError: the path ends otherwise, or there is something in the network that flyroom
+            has not, such as an activation of your own.
 
     Example:
         >>> import flyroom as fr, jax, tempfile
-        >>> task = fr.tasks.ModularArithmetic(p=7, encoding="equals")
-        >>> model = fr.models.Transformer(width=8, heads=2, neurons=16)
-        >>> network = model.init(task.signature, 7, key=jax.random.key(0))
+        >>> task = fr.tasks.ModularArithmetic(p=7)
+        >>> network = fr.models.FactoredMLP(width=4).init(
+        ...     task.signature, 7, key=jax.random.key(0)
+        ... )
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(f"{folder}/model.safetensors", network)
-        ...     read(f"{folder}/model.safetensors").layout
-        'TransformerLens'
+        ...     wrote = write(f"{folder}/model.safetensors", network)
+        ...     wrote, read(f"{folder}/model.safetensors").layout
+        ('flyroom', 'flyroom')
     """
     path = Path(path)
-    if path.suffix != ".safetensors" or not isinstance(network, TransformerNetwork):
+    if path.suffix != ".safetensors" or not isinstance(network, AbstractNetwork):
         raise CheckpointError(
-            f"write: got {type(network).__name__} and {path}; allowed: a TransformerNetwork and "
-            "a .safetensors file."
+            f"write: got {type(network).__name__} and {path}; allowed: a network and a "
+            ".safetensors file."
         )
-    tensors, config = as_lens(network)
+    lens = isinstance(network, TransformerNetwork) and not lacks(network)
+    tensors, config = as_lens(network) if lens else as_own(network, positions)
     for end, content in (
         (".safetensors", safetensors.numpy.save(tensors)),
         (".json", json.dumps(config, indent=2).encode()),
@@ -168,6 +178,7 @@ def write(path: str | Path, network: AbstractNetwork) -> None:
         part = path.with_suffix(f"{end}.part")
         part.write_bytes(content)
         part.replace(path.with_suffix(end))
+    return LENS if lens else NAME
 
 
 def read_logits(path: str | Path) -> Float[np.ndarray, "a b answer"] | None:

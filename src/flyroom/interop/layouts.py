@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from . import perceptrons, transformers
+from . import own, perceptrons, transformers
 from ._base import Built, Config, Tensors
 from .pytorch import CheckpointError
 
@@ -18,7 +18,7 @@ class Layout:
 
     Attributes:
         name: of the code base.
-        names: tensors that it must have.
+        names: tensors that it must have; none if it is the config that says what there is.
         build: the network.
         fits: whether tensors of these names have its form, as far as they and the config say.
     """
@@ -58,6 +58,9 @@ class Layout:
         return found
 
     def _inside(self, tensors: Tensors) -> Iterator[Tensors]:
+        if not self.names:
+            yield tensors
+            return
         first = self.names[0]
         found = [name for name in tensors if name == first or name.endswith(f".{first}")]
         for prefix in reversed([name.removesuffix(first) for name in found]):
@@ -91,8 +94,9 @@ def _sees_all(tensors: Tensors, config: Config) -> bool:
 
 
 LAYOUTS = (
+    Layout(own.NAME, (), own.own, lambda _, config: config.get("layout") == own.NAME),
     Layout(
-        "TransformerLens",
+        transformers.LENS,
         _TRANSFORMER,
         transformers.lens,
         lambda tensors, _: tensors["blocks.0.attn.W_O"].ndim == 3,

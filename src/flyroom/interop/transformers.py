@@ -12,6 +12,7 @@ from ..models import Block, TransformerNetwork, absolute, gelu, relu, tanh
 from ._base import Built, Config, Tensors
 from .pytorch import CheckpointError
 
+LENS = "TransformerLens"
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": relu,
     "gelu": gelu,
@@ -177,22 +178,19 @@ def _block(tensors: Tensors, prefix: str, one: bool, config: Config) -> Block:
     )
 
 
-def as_lens(network: TransformerNetwork) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors and the config that TransformerLens has for a network.
+def lacks(network: TransformerNetwork) -> bool:
+    """Whether the network has something that TransformerLens has not."""
+    return (
+        network.blocks[0].after_attention is not None
+        or network.rate is not None
+        or (len(network.blocks) > 1 and not network.causal)
+        or network.activation not in (relu, gelu)
+    )
 
-    Raises:
-        CheckpointError: TransformerLens has no such network.
-    """
-    names = {of: name for name, of in _ACTIVATIONS.items() if name in ("relu", "gelu")}
-    deep, first = len(network.blocks) > 1, network.blocks[0]
-    for lacks, what in (
-        (first.after_attention is not None, "norms after its parts"),
-        (network.rate is not None, "a rate of attention"),
-        (deep and not network.causal, "attention to what comes after"),
-        (network.activation not in names, "neurons other than relu and gelu"),
-    ):
-        if lacks:
-            raise CheckpointError(f"The network has {what}, which TransformerLens has not.")
+
+def as_lens(network: TransformerNetwork) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The tensors and the config that TransformerLens has for a network."""
+    first = network.blocks[0]
     tensors = {"embed.W_E": network.embed, "pos_embed.W_pos": network.positions}
     for number, block in enumerate(network.blocks):
         at, mlp = f"blocks.{number}.attn.", f"blocks.{number}.mlp."
@@ -218,7 +216,7 @@ def as_lens(network: TransformerNetwork) -> tuple[dict[str, np.ndarray], dict[st
         "d_head": first.query.shape[2],
         "n_heads": first.query.shape[1],
         "d_mlp": first.into.shape[1],
-        "act_fn": names[network.activation],
+        "act_fn": network.activation.__name__,
         "d_vocab": len(network.embed),
         "d_vocab_out": classes,
         "normalization_type": None,

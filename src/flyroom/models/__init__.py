@@ -34,6 +34,7 @@ from .mlp import MLP as MLP, MLPNetwork as MLPNetwork
 from .recurrent import LSTM as LSTM, LSTMNetwork as LSTMNetwork
 from .transformer import (
     Block as Block,
+    Norm as Norm,
     Transformer as Transformer,
     TransformerNetwork as TransformerNetwork,
 )

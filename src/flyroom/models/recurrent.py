@@ -20,7 +20,7 @@ class LSTMNetwork(AbstractNetwork):
     gradient, so Adam moves the sum twice as far as it would move a single vector.
     """
 
-    into: Float[Array, "input gate cell"]
+    into: Float[Array, "token gate cell"]
     recurrent: Float[Array, "hidden gate cell"]
     into_bias: Float[Array, "gate cell"]
     recurrent_bias: Float[Array, "gate cell"]

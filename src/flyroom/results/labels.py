@@ -2,10 +2,12 @@
 
 import dataclasses
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
+
+from ..typing import AnyArray
 
 
 def paths(tree: Any) -> dict[str, Any]:
@@ -14,7 +16,7 @@ def paths(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(p, simple=True, separator="."): leaf for p, leaf in flat}
 
 
-def rebuild(template: Any, arrays: dict[str, np.ndarray]) -> Any:
+def rebuild(template: Any, arrays: Mapping[str, AnyArray]) -> Any:
     """A pytree like `template` with the arrays that `paths` would name."""
     return jax.tree.unflatten(jax.tree.structure(template), [arrays[p] for p in paths(template)])
 
