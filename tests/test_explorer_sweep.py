@@ -103,6 +103,33 @@ def test_profiles_have_the_frequencies_of_the_last_networks(runs: xr.Dataset, fo
         assert one["profile"]["marked"] == fr.measures.key_frequencies(network)
 
 
+@pytest.mark.parametrize("encoding", ["equals", "equation"])
+def test_waves_are_among_the_operands_alone(tmp_path: Path, encoding: str):
+    """A network that reads other tokens too: of these there is neither period nor pair."""
+    task = fr.tasks.ModularArithmetic(p=7, train_fraction=0.7, encoding=encoding)
+    experiment = fr.Experiment(
+        fr.tasks.Corrupted(task, noise=0.2),
+        fr.models.MLP(widths=(40,)),
+        optimizer=fr.optim.AdamW(learning_rate=0.01),
+        steps=400,
+        keep=fr.Schedule(per_octave=1),
+    )
+    runs = fr.train(experiment, store=tmp_path / "runs.zarr", machine=MAPPED)
+    told = unpack(fr.explorer.bundle(runs, explained=4))["runs"][0]
+    tables = np.asarray(fr.network(runs, 0).first)
+    own = tables[[0, 1], :7] if encoding == "equals" else tables[[1, 3], :7]
+    power = fr.measures.neuron_power(own).sum("neuron").values
+    np.testing.assert_allclose(told["profile"]["shares"], power / power.sum(), rtol=1e-5)
+    assert told["progress"]["gini"][-1] == pytest.approx(
+        fr.measures.gini(np.sqrt(power)), rel=1e-5
+    )
+    assert told["progress"]["keys"] == fr.measures.key_frequencies(own)
+    inputs = fr.experiment_of(runs, 0).task.split(0).train.inputs
+    np.testing.assert_array_equal(
+        told["answers"]["pairs"], inputs[:, :2] if encoding == "equals" else inputs[:, [1, 3]]
+    )
+
+
 def test_measures_beside_the_curves_are_left_out_where_they_have_no_room(
     runs: xr.Dataset, found: Any
 ):

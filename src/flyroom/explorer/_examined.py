@@ -13,6 +13,7 @@ from ..results import Kept, StoreError
 from ..spec import SpecError
 from ..tasks import Corrupted, Examples
 from ..training import Experiment
+from ._formula import first_layer, operands, operands_of
 from ._kept import ENDS, is_finite, spread
 from ._parity import parity_of
 from ._tasks import MOST, adds, asks_too_much, clean, relevant_bits, seed_of
@@ -119,8 +120,9 @@ def _tried(found: Explanation) -> dict[str, Any]:
 
 def _progress(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
     """How few frequencies the input weights have, and what the logits are without the key ones."""
-    keys = measures.key_frequencies(networks[-1].network)
-    power = [measures.neuron_power(one.network).sum("neuron").values for one in networks]
+    tables = [first_layer(one.network, experiment.task) for one in networks]
+    keys = measures.key_frequencies(tables[-1])
+    power = [measures.neuron_power(one).sum("neuron").values for one in tables]
     told: dict[str, Any] = {
         "steps": _steps(networks),
         "gini": np.array([measures.gini(np.sqrt(one)) for one in power], np.float32),
@@ -134,7 +136,7 @@ def _progress(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
     if not keys:
         return {**told, "why": NO_KEYS}
     trained = np.zeros((task.p, task.p), bool)
-    a, b = task.split(seed_of(experiment)).train.inputs[:, :2].T
+    a, b = operands_of(task, task.split(seed_of(experiment)).train.inputs).T
     trained[a, b] = True
     if not task.ordered:
         trained |= trained.T
@@ -160,12 +162,14 @@ def _answers(networks: list[Kept], experiment: Experiment) -> dict[str, Any]:
         network = jax.tree.map(jnp.asarray, one.network)
         logits = network.table(jnp.asarray(train.inputs))
         answered.append(np.asarray(jax.vmap(experiment.loss.predict)(logits)))
-    pairs = train.inputs.shape[1] >= 2 and np.issubdtype(train.inputs.dtype, np.integer)
+    asked, pairs = operands(experiment.task), None
+    if asked is not None and len(asked.positions) == 2:
+        pairs = operands_of(experiment.task, train.inputs).astype(np.uint16)
     return {
         "steps": _steps(networks),
         "answers": np.stack(answered).astype(np.uint16),
         "given": train.labels.astype(np.uint16),
         "truth": train.truth.astype(np.uint16),
         "classes": int(classes),
-        "pairs": train.inputs[:, :2].astype(np.uint16) if pairs else None,
+        "pairs": pairs,
     }

@@ -130,6 +130,22 @@ def elements(
     return tables[np.array(places), asked.first : asked.last]
 
 
+def first_layer(
+    network: Any, task: AbstractTask | None
+) -> Float[np.ndarray, "table element neuron"]:
+    """What operands are to the first neurons; all inputs, if there is no task or it has none."""
+    tables = np.asarray(measures.input_tables(network), np.float32)
+    asked = None if task is None else operands(task)
+    return tables if asked is None else elements(tables, asked)
+
+
+def operands_of(task: AbstractTask, inputs: Int[np.ndarray, "question position"]) -> np.ndarray:
+    """The operands of each question, as numbers from zero."""
+    asked = operands(task)
+    assert asked is not None
+    return inputs[:, asked.positions] - asked.first
+
+
 def of_operands(tree: Tree, asked: Operands, question: Int[np.ndarray, "position"]) -> Tree:
     """The formula of a perceptron that is given operands alone: all else adds to its bias."""
     tables, bias = tree["tables"], tree["bias"]

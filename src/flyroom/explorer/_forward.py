@@ -12,7 +12,7 @@ from ..models import TransformerNetwork
 from ..spec import SpecError
 from ..tasks import AbstractTable, ModularArithmetic
 from ..training import Experiment
-from ._formula import NoFormula, Tree, check, formula, of_operands, operands, residues
+from ._formula import NoFormula, Tree, check, formula, of_operands, operands, operands_of, residues
 from ._tasks import MOST, asks_too_much, clean, seed_of
 
 
@@ -48,7 +48,7 @@ def forward(experiment: Experiment, kept: list[Any]) -> dict[str, Any]:
     asked, read = operands(task), inputs
     if asked and "tables" in trees[-1]:
         trees = [of_operands(tree, asked, inputs[0]) for tree in trees]
-        read = inputs[:, asked.positions] - asked.first
+        read = operands_of(task, inputs)
     return {
         "activation": last.activation.__name__,
         "loss": "squared" if isinstance(loss, Squared) else "cross-entropy",

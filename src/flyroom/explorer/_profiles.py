@@ -10,6 +10,8 @@ from .. import measures, results
 from ..figures import swept
 from ..results import StoreError
 from ..spec import SpecError
+from ..tasks import AbstractTask
+from ._formula import first_layer
 from ._kept import is_finite
 from ._tasks import relevant_bits
 
@@ -28,34 +30,35 @@ def profiles_of(runs: xr.Dataset, *, share: float) -> dict[int, dict[str, Any]]:
     # Experiments take long to read: where none of the task's fields is swept, one says it of all.
     varies = any(path.startswith("task.") for path in swept(runs))
     try:
-        bits = _relevant(runs, None)
+        task = _task(runs, None)
         for one in results.networks(runs):
-            bits = _relevant(runs, one.run) if varies else bits
-            told[one.run] = _profile(one.network, share, bits)
+            task = _task(runs, one.run) if varies else task
+            told[one.run] = _profile(one.network, share, task)
     except (StoreError, SpecError) as error:
         return {run: {"why": f"Its weights cannot be read here: {error}"} for run in told}
     return told
 
 
-def _relevant(runs: xr.Dataset, run: int | None) -> list[int]:
-    return relevant_bits(results.experiment_of(runs, run, recording=False).task)
+def _task(runs: xr.Dataset, run: int | None) -> AbstractTask:
+    return results.experiment_of(runs, run, recording=False).task
 
 
-def _profile(network: Any, share: float, relevant: list[int]) -> dict[str, Any]:
+def _profile(network: Any, share: float, task: AbstractTask) -> dict[str, Any]:
     if not measures.has_tables(network):
         return {"why": NO_PROFILE}
     if not is_finite(network):
         return {"why": NOT_NUMBERS}
+    tables = first_layer(network, task)
     if not measures.reads_tokens(network):
-        mass = np.abs(np.asarray(measures.input_tables(network))).sum((0, 2))
+        mass = np.abs(tables).sum((0, 2))
         return {
             "kind": "input",
             "shares": _shares(mass),
-            "marked": [bit for bit in relevant if bit < len(mass)],
+            "marked": [bit for bit in relevant_bits(task) if bit < len(mass)],
             "neurons": [],
         }
-    power = measures.neuron_power(network).sum("neuron").values
-    found = measures.neuron_frequencies(network, share=share).frequency.values
+    power = measures.neuron_power(tables).sum("neuron").values
+    found = measures.neuron_frequencies(tables, share=share).frequency.values
     counts = Counter(int(k) for k in found if k)
     return {
         "kind": "frequency",

@@ -34,7 +34,7 @@ def adds(task: Any) -> bool:
     task = clean(task)
     if not isinstance(task, ModularArithmetic) or not isinstance(task.operation, str):
         return False
-    return task.operation.replace(" ", "") == "a+b" and task.encoding in ("pair", "equals")
+    return task.operation.replace(" ", "") == "a+b" and task.encoding != "numbers"
 
 
 def seed_of(experiment: Experiment) -> int:

@@ -15,7 +15,8 @@ from .. import measures, results
 from ..models import FactoredNetwork, TransformerNetwork
 from ..results import Kept, StoreError
 from ..spec import SpecError
-from ._formula import NoFormula, Operands, elements, formula, heard, operands, residues
+from ..tasks import AbstractTask
+from ._formula import NoFormula, first_layer, formula, heard, residues
 from ._forward import forward, none
 from ._kept import ENDS, is_finite, spread
 
@@ -114,11 +115,10 @@ def _is_attending(network: Any) -> bool:
     return isinstance(network, TransformerNetwork)
 
 
-def _read(network: Any, asked: Operands | None) -> Float[np.ndarray, "table token column"]:
+def _read(network: Any, task: AbstractTask | None) -> Float[np.ndarray, "table token column"]:
     """What each token is to the network: to its neurons, or to the channels of its residual."""
     if not isinstance(network, TransformerNetwork):
-        tables = np.asarray(measures.input_tables(network), np.float32)
-        return elements(tables, asked) if asked else tables
+        return first_layer(network, task)
     first, last = residues(network)
     return np.asarray(network.embed[None, first:last], np.float32)
 
@@ -129,10 +129,9 @@ def _told(runs: xr.Dataset, run: int, kept: list[Kept]) -> dict[str, Any]:
     experiment = results.experiment_of(runs, run, recording=False)
     computed = forward(experiment, kept)
     reads = measures.has_tables(last) and measures.reads_tokens(last)
-    asked = operands(experiment.task) if reads else None
     told: dict[str, Any] = {
         "steps": np.array([one.step for one in kept], np.int32),
-        "w_in": np.stack([_read(one.network, asked) for one in kept]),
+        "w_in": np.stack([_read(one.network, experiment.task) for one in kept]),
         "w_out": _written(kept, computed),
         "channels": _is_attending(last),
         "tokens": _is_attending(last) or reads,

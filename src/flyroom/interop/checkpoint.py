@@ -154,9 +154,7 @@ def write(path: str | Path, network: AbstractNetwork, *, positions: int = 2) -> 
     Example:
         >>> import flyroom as fr, jax, tempfile
         >>> task = fr.tasks.ModularArithmetic(p=7)
-        >>> network = fr.models.FactoredMLP(width=4).init(
-        ...     task.signature, 7, key=jax.random.key(0)
-        ... )
+        >>> network = fr.models.FactoredMLP(width=4).init(task.signature, 7, key=jax.random.key(0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     wrote = write(f"{folder}/model.safetensors", network)
         ...     wrote, read(f"{folder}/model.safetensors").layout
@@ -168,8 +166,10 @@ def write(path: str | Path, network: AbstractNetwork, *, positions: int = 2) -> 
             f"write: got {type(network).__name__} and {path}; allowed: a network and a "
             ".safetensors file."
         )
-    lens = isinstance(network, TransformerNetwork) and not lacks(network)
-    tensors, config = as_lens(network) if lens else as_own(network, positions)
+    if isinstance(network, TransformerNetwork) and not lacks(network):
+        layout, (tensors, config) = LENS, as_lens(network)
+    else:
+        layout, (tensors, config) = NAME, as_own(network, positions)
     for end, content in (
         (".safetensors", safetensors.numpy.save(tensors)),
         (".json", json.dumps(config, indent=2).encode()),
@@ -178,7 +178,7 @@ def write(path: str | Path, network: AbstractNetwork, *, positions: int = 2) -> 
         part = path.with_suffix(f"{end}.part")
         part.write_bytes(content)
         part.replace(path.with_suffix(end))
-    return LENS if lens else NAME
+    return layout
 
 
 def read_logits(path: str | Path) -> Float[np.ndarray, "a b answer"] | None:
