@@ -120,9 +120,7 @@ def test_waves_are_among_the_operands_alone(tmp_path: Path, encoding: str):
     own = tables[[0, 1], :7] if encoding == "equals" else tables[[1, 3], :7]
     power = fr.measures.neuron_power(own).sum("neuron").values
     np.testing.assert_allclose(told["profile"]["shares"], power / power.sum(), rtol=1e-5)
-    assert told["progress"]["gini"][-1] == pytest.approx(
-        fr.measures.gini(np.sqrt(power)), rel=1e-5
-    )
+    assert told["progress"]["gini"][-1] == pytest.approx(fr.measures.gini(np.sqrt(power)), rel=1e-5)
     assert told["progress"]["keys"] == fr.measures.key_frequencies(own)
     inputs = fr.experiment_of(runs, 0).task.split(0).train.inputs
     np.testing.assert_array_equal(

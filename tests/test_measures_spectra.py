@@ -1,6 +1,7 @@
 """Waves, sparsity, and what can be recorded while training."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import given, settings, strategies as st
 
 from flyroom import algebra, measures, spec
 from flyroom.losses import CrossEntropy
-from flyroom.models import MLP, AbstractNetwork, FactoredMLP, FactoredNetwork, relu
-from flyroom.tasks import Signature, examples
+from flyroom.models import MLP, AbstractNetwork, FactoredMLP, FactoredNetwork, Transformer, relu
+from flyroom.tasks import ModularArithmetic, Signature, examples
 from flyroom.training import Context, Snapshot
 
 ANGLES = 2 * np.pi * np.arange(67) / 67
@@ -192,6 +193,7 @@ TOKENS = fresh(MLP(widths=(12,)), p=11)
 FACTORED = fresh(FactoredMLP(width=6, embed_width=9), p=12)
 VECTORS = MLP(widths=(40,)).init(Signature((10,), None, 2), 1, key=jax.random.key(1))
 RECORDABLE = [measures.spectral_norm, measures.input_mass, measures.neuron_power_share]
+RECORDABLE += [measures.neuron_ipr, measures.embedding_gini]
 
 
 NO_ROWS = examples(np.zeros((0, 2), np.int32), np.zeros(0, np.int32))
@@ -234,6 +236,48 @@ def test_the_power_share_leaves_dead_neurons_out():
     into, out = jax.numpy.asarray(weights), jax.numpy.asarray(weights.T)
     network = FactoredNetwork(None, None, None, None, into, out)
     assert record(measures.neuron_power_share, network) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("network", [TOKENS, FACTORED], ids=["odd", "even"])
+def test_the_recorded_participation_is_the_measured_one(network: AbstractNetwork):
+    sides = [*measures.input_tables(network), np.asarray(measures.answer_matrix(network)).T]
+    each = [measures.inverse_participation_ratio(np.asarray(side).T) for side in sides]
+    found = record(measures.neuron_ipr, network)
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-4)
+
+
+def test_a_dead_neuron_takes_no_frequency():
+    into = jax.numpy.asarray(np.concatenate([circle([5], 3), np.zeros((67, 2))], axis=1))
+    network = FactoredNetwork(None, None, None, None, into, into.T)
+    np.testing.assert_allclose(record(measures.neuron_ipr, network)[-2:], 0)
+    np.testing.assert_allclose(record(measures.neuron_ipr, network)[:-2], 1, rtol=1e-5)
+
+
+def fourier_gini(embed: np.ndarray) -> float:
+    """By the source's formula: norms of the constant's, every cosine's and every sine's share."""
+    p = len(embed)
+    angles = 2 * np.pi * np.outer(np.arange(1, (p + 1) // 2), np.arange(p)) / p
+    rows = np.concatenate([np.cos(angles), np.sin(angles)]) * (2 / p) ** 0.5
+    rows = np.concatenate([np.full((1, p), p**-0.5), rows])
+    if p % 2 == 0:
+        rows = np.concatenate([rows, (-1.0) ** np.arange(p)[None] / p**0.5])
+    return measures.gini(np.linalg.norm(rows @ embed, axis=1))
+
+
+@pytest.mark.parametrize("network", [TOKENS, FACTORED], ids=["odd", "even"])
+def test_the_recorded_gini_coefficient_is_that_of_the_waves(network: Any):
+    embed = getattr(network, "embed", None)
+    whole = np.concatenate(network.first, axis=1) if embed is None else np.asarray(embed)
+    expected = fourier_gini(whole.astype(np.float64))
+    assert record(measures.embedding_gini, network) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_gini_coefficient_of_a_transformer_leaves_the_equals_sign_out():
+    task = ModularArithmetic(p=11, encoding="equals")
+    model = Transformer(width=8, heads=2, neurons=12)
+    network = model.init(task.signature, 11, key=jax.random.key(0))
+    expected = fourier_gini(np.asarray(network.embed, np.float64)[:11])
+    assert record(measures.embedding_gini, network) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("measure", RECORDABLE, ids=lambda m: m.name)

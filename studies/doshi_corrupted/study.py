@@ -5,25 +5,14 @@ import itertools
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 import flyroom as fr
-from flyroom.measures import corrected_accuracy, corrupted_accuracy
+from flyroom.measures import corrected_accuracy, corrupted_accuracy, neuron_ipr
 from flyroom.studies import Finding, Study, Sweep, curves, mean, median, share
 
 GROMOV, DOSHI = "Gromov 2023", "Doshi et al. 2023"
 NOISE = 0.35
 DECAYS = {"coexistence": 0.0, "partial": 5.0, "full": 15.0, "forgetting": 20.0}
-
-
-@fr.snapshot(within=(0.0, 1.0))
-def neuron_ipr(network, context) -> Float[Array, "neuron"]:
-    """Inverse participation ratio of each neuron's weights, mean over both inputs and output."""
-    del context
-    functions = jnp.concatenate([network.first, network.weights[0].T[None]])
-    power = jnp.abs(jnp.fft.rfft(functions, axis=1)) ** 2
-    shares = power / power.sum(1, keepdims=True)
-    return (shares**2).sum(1).mean(0)
 
 
 base = fr.spec.replace(

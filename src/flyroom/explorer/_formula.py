@@ -98,11 +98,6 @@ def _transformer(network: Any) -> Tree:
     }
 
 
-def residues(network: TransformerNetwork) -> tuple[int, int]:
-    """The first token of what a transformer is asked about, and the one after the last."""
-    return max(network.spans, key=lambda span: span[1] - span[0])
-
-
 class Operands(NamedTuple):
     """At which positions stands what a question is of, and from which token to which."""
 

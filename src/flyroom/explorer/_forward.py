@@ -12,7 +12,7 @@ from ..models import TransformerNetwork
 from ..spec import SpecError
 from ..tasks import AbstractTable, ModularArithmetic
 from ..training import Experiment
-from ._formula import NoFormula, Tree, check, formula, of_operands, operands, operands_of, residues
+from ._formula import NoFormula, Tree, check, formula, of_operands, operands, operands_of
 from ._tasks import MOST, asks_too_much, clean, seed_of
 
 
@@ -66,7 +66,7 @@ def _reading(network: Any) -> dict[str, Any] | None:
     """Of a transformer, the first token that asks, and from which to which its residues are."""
     if not isinstance(network, TransformerNetwork):
         return None
-    return {"asks": network.spans[-1][0], "residues": residues(network)}
+    return {"asks": network.spans[-1][0], "residues": network.residues}
 
 
 def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "question"]:

@@ -16,7 +16,7 @@ from ..models import FactoredNetwork, TransformerNetwork
 from ..results import Kept, StoreError
 from ..spec import SpecError
 from ..tasks import AbstractTask
-from ._formula import NoFormula, first_layer, formula, heard, residues
+from ._formula import NoFormula, first_layer, formula, heard
 from ._forward import forward, none
 from ._kept import ENDS, is_finite, spread
 
@@ -119,7 +119,7 @@ def _read(network: Any, task: AbstractTask | None) -> Float[np.ndarray, "table t
     """What each token is to the network: to its neurons, or to the channels of its residual."""
     if not isinstance(network, TransformerNetwork):
         return first_layer(network, task)
-    first, last = residues(network)
+    first, last = network.residues
     return np.asarray(network.embed[None, first:last], np.float32)
 
 

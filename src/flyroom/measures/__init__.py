@@ -88,8 +88,10 @@ from .sparsity import (
     neuron_norms as neuron_norms,
 )
 from .spectra import (
+    embedding_gini as embedding_gini,
     key_frequencies as key_frequencies,
     neuron_frequencies as neuron_frequencies,
+    neuron_ipr as neuron_ipr,
     neuron_power as neuron_power,
     neuron_power_share as neuron_power_share,
     pair_neuron_frequencies as pair_neuron_frequencies,

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 from .. import algebra
 from ..models import AbstractNetwork
 from ..training import Context, snapshot
+from ..typing import AnyArray
 from ._weights import answer_matrix, token_tables
 
 
@@ -234,13 +235,47 @@ def phase_doubling(network: Any, *, share: float = 0.85, strength: float = 0.1) 
 def neuron_power_share(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
     """Mean over neurons of the share of their input weights' power in one frequency."""
     del context
-    tables = token_tables(network)
-    p = tables.shape[1]
-    basis = jnp.asarray(algebra.fourier_basis(p)[1:], tables.dtype)
-    components = (jnp.tensordot(tables, basis, axes=(1, 1)) ** 2).sum(0)  # neuron, row of the basis
-    pairs = jnp.pad(components, ((0, 0), (0, (p - 1) % 2))).reshape(components.shape[0], -1, 2)
-    power = pairs.sum(-1)
-    total = power.sum(-1)
+    components = (_fourier(token_tables(network))[:, 1:] ** 2).sum(0)
+    pairs = jnp.pad(components, ((0, components.shape[0] % 2), (0, 0)))
+    power = pairs.reshape(-1, 2, components.shape[1]).sum(1)
+    total = power.sum(0)
     alive = total > 0
-    shares = jnp.where(alive, power.max(-1) / jnp.where(alive, total, 1), 0)
+    shares = jnp.where(alive, power.max(0) / jnp.where(alive, total, 1), 0)
     return shares.sum() / jnp.maximum(alive.sum(), 1).astype(shares.dtype)
+
+
+@snapshot(within=(0.0, 1.0))
+def neuron_ipr(network: AbstractNetwork, context: Context) -> Float[Array, "neuron"]:
+    """Inverse participation ratio of each neuron's weights, mean over inputs and output."""
+    del context
+    out = answer_matrix(network)
+    functions = list(token_tables(network)) + ([] if out is None else [out.T])
+    ratios = []
+    for function in functions:
+        power = jnp.abs(jnp.fft.rfft(function, axis=0)) ** 2
+        total = power.sum(0)
+        shares = jnp.where(total[None] > 0, power / jnp.where(total > 0, total, 1)[None], 0)
+        ratios.append((shares**2).sum(0))
+    return jnp.mean(jnp.stack(ratios), axis=0)
+
+
+@snapshot()
+def embedding_gini(network: AbstractNetwork, context: Context) -> Float[Array, ""]:
+    """Gini coefficient of the norms of an embedding's rows of the Fourier basis, over channels."""
+    del context
+    embed = getattr(network, "embed", None)
+    tables = token_tables(network) if embed is None else embed
+    tables = jnp.reshape(tables, (-1, *tables.shape[-2:]))
+    first, last = getattr(network, "residues", (0, tables.shape[1]))
+    norms = jnp.sort(jnp.sqrt((_fourier(tables[:, first:last]) ** 2).sum((0, 2))))
+    ranks = 2 * jnp.arange(1, len(norms) + 1, dtype=norms.dtype) - len(norms) - 1
+    total = len(norms) * norms.sum()
+    return jnp.where(total > 0, ranks @ norms / jnp.where(total > 0, total, 1), 0)
+
+
+def _fourier(
+    tables: Float[AnyArray, "table token column"],
+) -> Float[Array, "table wave column"]:
+    """What each column is in the Fourier basis: first its mean, then cosines and sines."""
+    basis = jnp.asarray(algebra.fourier_basis(tables.shape[1]), tables.dtype)
+    return jnp.einsum("wp,tpc->twc", basis, tables)

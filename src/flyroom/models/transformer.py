@@ -74,6 +74,11 @@ class TransformerNetwork(AbstractNetwork):
         assert found is not None
         return found
 
+    @property
+    def residues(self) -> tuple[int, int]:
+        """The first token of what it is asked about, and the one after the last."""
+        return max(self.spans, key=lambda span: span[1] - span[0])
+
     def forward(
         self, x: Int[Array, "position"], tap: Tap, key: PRNGKeyArray | None
     ) -> Float[Array, "output"]:
