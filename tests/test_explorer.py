@@ -13,6 +13,7 @@ import xarray as xr
 import zarr
 
 import flyroom as fr
+from flyroom import results
 from flyroom.cli import app
 from flyroom.explorer import page
 from flyroom.explorer._formula import NoFormula, check, formula
@@ -280,3 +281,21 @@ def test_a_run_that_is_not_there_is_refused(runs: xr.Dataset, tmp_path: Path, ca
     with pytest.raises(SystemExit, match="2"):
         app(["export", runs.attrs["store"], str(tmp_path / "p.html"), "--run", "7"])
     assert "got run 7; allowed: 0 to 2" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not page._PROGRAM.is_file(), reason="the explorer was not built")
+def test_the_program_of_the_page_is_small():
+    assert page._PROGRAM.stat().st_size <= 250_000
+
+
+@pytest.mark.skipif(not page._PROGRAM.is_file(), reason="the explorer was not built")
+def test_a_page_of_the_default_run_and_a_hundred_snapshots_can_be_mailed(tmp_path: Path):
+    """However little it has learned: what its weights take does not depend on that."""
+    experiment = fr.spec.replace(
+        fr.recipes.pair_mod67(),
+        {"steps": 100, "keep": fr.Schedule(per_octave=0, every=1)},
+    )
+    runs = fr.train(experiment, store=tmp_path / "runs.zarr", machine=MAPPED)
+    assert len(results.kept_steps(runs)[0]) == 101
+    path = fr.explorer.write_page(runs, tmp_path / "page.html", explained=0)
+    assert path.stat().st_size <= 5_000_000

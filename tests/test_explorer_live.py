@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,10 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import traitlets
 import xarray as xr
+import zarr
 from playwright.sync_api import Browser, Page, expect
 
 import flyroom as fr
@@ -339,3 +343,26 @@ def test_the_server_shows_what_the_file_shows(page: Page, runs: xr.Dataset, tmp_
             theirs, ours = drawn
             assert theirs
             assert {key: ours.get(key) for key in theirs} == theirs, name
+
+
+def test_the_server_draws_its_store(page: Page, runs: xr.Dataset, tmp_path: Path):
+    """One weight of the last step is another, and the pictures that show it change."""
+    other = shutil.copytree(runs.attrs["store"], tmp_path / "other.zarr")
+    groups: Any = zarr.open_group(other).groups()
+    for name, group in groups:
+        if name.startswith("weights"):
+            last = int(np.argmax(group["step"][:]))
+            array: Any = group["into"]
+            array[(last, 3, 5)] = array[(last, 3, 5)] + 1
+    drawn = []
+    for store in (runs.attrs["store"], other):
+        with serving("explore", str(store)) as server:
+            page.goto("about:blank")
+            page.goto(server.link)
+            page.locator("[data-picture=waves]").wait_for()
+            drawn.append(pictures(page))
+    before, after = drawn
+    assert before.keys() & after.keys() >= {"weights-in-0", "waves", "spectrum", "loss"}
+    changed = {name for name in before if after.get(name) != before[name]}
+    assert {"weights-in-0", "waves", "spectrum"} <= changed
+    assert "loss" not in changed
