@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import flyroom as fr
+from flyroom.explorer import server as served
 from flyroom.explorer._child import Training
 from flyroom.explorer._guard import Guard, is_ours
 from flyroom.explorer._watched import Built, Watched
@@ -331,3 +332,16 @@ def test_a_store_that_grows_is_read_once_for_each_version_that_was_told(
         assert answer.headers["x-version"] == "newer 2"
 
     asyncio.run(go())
+
+
+def test_the_link_that_is_told_is_opened_unless_asked_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    told, opened = [], []
+    monkeypatch.setattr(served.webbrowser, "open", opened.append)
+    monkeypatch.setattr(served.uvicorn.Server, "run", lambda self, sockets: None)
+    served.serve(tmp_path / "new.zarr", told=told.append)
+    assert opened == told
+    assert told[0].startswith("http://127.0.0.1:")
+    served.serve(tmp_path / "new.zarr", told=told.append, browser=False)
+    assert len(opened) == 1

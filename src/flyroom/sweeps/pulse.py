@@ -96,7 +96,10 @@ class Pulse:
             )
             known = all(map(math.isfinite, (found.at, found.rate, found.seconds)))
             return found if known else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        # A store may be anybody's: what it says may be anything, and as deep as it likes.
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+            return None
+        except RecursionError:
             return None
 
     @property
