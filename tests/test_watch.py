@@ -119,7 +119,8 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"line": 1}', "null", "x" * 2**17, *map(json.dumps, FOREIGN)]
+    "text",
+    ["", "{", "[]", '{"line": 1}', "null", "x" * 2**17, "[" * 2**15, *map(json.dumps, FOREIGN)],
 )
 def test_a_pulse_that_is_none_is_left_alone(text: str, tmp_path: Path):
     notes = journal.journal_path(tmp_path / "a.zarr")

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..results.journal import PULSE, journal_path
 
 MOST = 2**16  # bytes that are read of one: a store may be anybody's
+_ODD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 QUIET = 30.0  # seconds after which a training that says nothing is taken to have ended
 
 
@@ -97,9 +98,7 @@ class Pulse:
             known = all(map(math.isfinite, (found.at, found.rate, found.seconds)))
             return found if known else None
         # A store may be anybody's: what it says may be anything, and as deep as it likes.
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
-            return None
-        except RecursionError:
+        except (OSError, *_ODD):
             return None
 
     @property
