@@ -31,7 +31,7 @@ from ..models import AbstractNetwork
 from ..results import failures, journal
 from ..results.schema import end_dtype
 from ..spec import SpecError
-from ..training import MappingKind, Status, cache_programs, devices
+from ..training import Ensemble, MappingKind, Status, cache_programs, devices
 from .checkpoint import Restored, packed, under_way
 from .machine import AbstractCrew, AbstractMachine, Hand, mapping_of, slots_of
 from .plan import Group
@@ -152,6 +152,13 @@ class Rows(NamedTuple):
         self.parts.append(rows.copy())
 
 
+class Unit(Worker):
+    """A worker that does not say of runs that they failed if what trains them all did."""
+
+    def _group(self, group: Group, queue: Queue) -> None:
+        self._train(group, queue, Ensemble(group.program, self.mapping, self.device))
+
+
 class Remote:
     """A worker's process. It stays, so that what it has compiled stays."""
 
@@ -179,7 +186,7 @@ class Remote:
             observer=parcels,
             stop=self.stop,
         )
-        worker = Worker(job, parcels, device, mapping_of(device.platform), slots)
+        worker = Unit(job, parcels, device, mapping_of(device.platform), slots)
         worker.start()
         while (parcel := parcels.sent.get()) is not None:
             yield parcel
@@ -313,7 +320,7 @@ class Correspondent(threading.Thread):
             self.done.set()
 
     def _unit(self, group: int, runs: list[int]) -> None:
-        """Some runs, which are begun again elsewhere if the process they are in is lost."""
+        """Some runs, which are begun again elsewhere if what trains them is lost, or fails."""
         self.left, parts, told = set(runs), [runs], ""
         for attempt in range(ATTEMPTS):
             for part in parts:
@@ -372,14 +379,14 @@ class Correspondent(threading.Thread):
         self.folder.checkpoint(*packed(there))
 
     def _lost(self, group: int, run: int, told: str) -> None:
-        """Writes down that a run failed, whatever it was that took its process each time."""
+        """Writes down that a run failed, whatever it was that ended its unit each time."""
         experiment = self.job.experiment_of(run)
         there = self.restored.get(run)
         step = there.progress.age if there else 0
         row = np.zeros(1, end_dtype(len(experiment.conditions), len(experiment.events)))
         row["run"], row["step"], row["status"], row["fired"] = run, step, Status.FAILED, -1
         point = self.job.space.point(run)
-        message = f"the process was lost {ATTEMPTS} times, at {point}: {told}"
+        message = f"what trained it failed {ATTEMPTS} times, at {point}: {told}"
         name = self.job.groups[group].name
         self.folder.table(f"{name}.ends", row.dtype).append(row)
         failures.append(self.folder, name, run, message)
