@@ -103,33 +103,33 @@ def test_a_run_that_takes_its_process_with_it_fails_alone(tmp_path: Path):
     assert further.attrs["failures"] == runs.attrs["failures"]
 
 
-class Fickle(fr.models.MLP):
-    """A network that cannot be compiled at first, on any machine but the coordinator's process.
+class Fickle(fr.losses.CrossEntropy):
+    """A loss that cannot be compiled at first, but in the coordinator's process.
 
     In a folder stand the coordinator's number, how often it is still to fail, and who tried.
     """
 
     folder: str = fr.spec.shape("")
 
-    def init(self, *args, **keywords):
+    def __call__(self, *args, **keywords):
         coordinator, failures = json.loads((Path(self.folder) / "fickle.json").read_text())
         if os.getpid() != coordinator:
             tried = list(Path(self.folder).glob("tried-*"))
             (Path(self.folder) / f"tried-{len(tried)}-{os.getpid()}").touch()
             if len(tried) < failures:
                 raise FloatingPointError("this machine has a headache")
-        return super().init(*args, **keywords)
+        return super().__call__(*args, **keywords)
 
 
 @pytest.mark.parametrize("failures", [2, 99])
 def test_a_unit_that_fails_is_begun_again_twice_elsewhere(tmp_path: Path, failures: int):
     (tmp_path / "fickle.json").write_text(json.dumps([os.getpid(), failures]))
-    model = Fickle(widths=(8,), folder=str(tmp_path))
+    loss = Fickle(folder=str(tmp_path))
     machine = dataclasses.replace(MACHINE, cpus=1)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         runs = fr.train(
-            modular(model=model, steps=50), {"seed": range(2)},
+            modular(loss=loss, steps=50), {"seed": range(2)},
             store=tmp_path / "a.zarr", machine=machine,
         )  # fmt: skip
     tried = {path.name.rpartition("-")[2] for path in tmp_path.glob("tried-*")}
@@ -142,7 +142,7 @@ def test_a_unit_that_fails_is_begun_again_twice_elsewhere(tmp_path: Path, failur
     told = runs.attrs["failures"]["1"]
     assert told.startswith("what trained it failed 3 times, at {'seed': 1}: ")
     assert "this machine has a headache" in told
-    assert "in init" in told  # the traceback
+    assert "in __call__" in told  # the traceback
 
 
 def hired(monkeypatch: pytest.MonkeyPatch) -> list[int]:
