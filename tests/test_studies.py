@@ -354,10 +354,10 @@ def test_what_a_wrong_call_is_told(
 
 NAMES = (
     "barak_parity", "blog_parity", "chughtai_s5", "doshi_corrupted", "early_signs",
-    "merrill_parity", "morwani_parity", "nanda_mod113", "pair_collapsed", "pair_five_neurons",
-    "pair_mechanism", "pair_mod67", "pair_parity", "pair_reverse", "pair_sweep",
-    "panickssery_mod53", "parity_decay", "parity_noise", "power_tables", "report_fractions",
-    "report_optimizers", "varma_efficiency", "zhong_circles",
+    "merrill_parity", "morwani_parity", "nanda_fractions", "nanda_mod113", "pair_collapsed",
+    "pair_five_neurons", "pair_mechanism", "pair_mod67", "pair_parity", "pair_reverse",
+    "pair_sweep", "panickssery_mod53", "parity_decay", "parity_noise", "power_tables",
+    "report_fractions", "report_optimizers", "varma_efficiency", "zhong_circles",
 )  # fmt: skip
 
 
@@ -371,7 +371,7 @@ def test_the_claims_that_the_studies_hold():
         B1 B2 B3 B4 B5 B5x B5y B6 B7 B8 B9 B10 BA BA1 BA2 BA3 CH1 GD1 GD2 GD3 GD4 GD5 GD6
         GD7 GD8 GD9 GD10 LL1 ME1 ME2 MO2 NA1 NA2 NA3 NA4 NA5 NA6 NA8 NO2 P1 P2 P3 P4 P5 P6 P7 P8
         P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 PW1 PW2 PW3 PW4 PW5 Q8 R1 R2 R3
-        R4 R5 R6 ST1 VA1 ZH1 ZH2 ZH3 ZH4 ZH5 ZH6 ZH7
+        R4 R5 R6 ST1 VA1 ZH ZH1 ZH2 ZH3 ZH4 ZH5 ZH6 ZH7
     """
     ours = {"explained", "explained-small", "not-explained"}  # of what was not published
     assert {name.partition("-")[0] for name in known - ours} == set(ids.split())

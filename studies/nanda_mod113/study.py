@@ -14,26 +14,15 @@ from flyroom.studies import Finding, Study, Sweep, curves, lines, median, share
 
 NANDA, DEMO = "Nanda et al. 2023, arXiv:2301.05217", "demonstration notebook"
 P = 113
-PUBLISHED = {0.95: 123, 0.9: 156, 0.8: 177, 0.7: 129, 0.6: 270, 0.5: 744, 0.4: 2615, 0.3: 7583}
 
 records = {"schedule": fr.Schedule(per_octave=16, every=250)}
-experiment = fr.spec.replace(fr.recipes.nanda_mod113(), records)
 # Progress measures are taken of weights that were kept.
 demo = fr.spec.replace(fr.recipes.nanda_demo(), {**records, "keep": fr.Schedule(0, every=500)})
-# Nothing that is asked of these runs comes after the test loss has fallen below 1 for good.
-done = fr.Reaches("test_loss", 0.5, records=2, falling=True)
 # 20,000 steps is where the band of NA1 ends. At a test loss of 1e-4 half of the cleaning up, which
 # NA3 is about, is still to come.
 cleaned = {"steps": 20_000, "stop": (fr.Reaches("test_loss", 1e-6, records=3, falling=True),)}
 
 
-def until_done(steps: int, over: dict, **values: object) -> Sweep:
-    """Runs that end when the test loss has fallen, or after so many steps."""
-    changes = {"steps": steps, "stop": (done,), "schedule": fr.Schedule(per_octave=16), **values}
-    return Sweep(fr.spec.replace(experiment, changes), over)
-
-
-fractions = "task.train_fraction"
 study = Study(
     name="nanda_mod113",
     question=(
@@ -42,25 +31,8 @@ study = Study(
     ),
     source=f"{NANDA}, and its {DEMO}",
     sweeps={
-        "quick": {
-            "seeds": Sweep(fr.spec.replace(demo, cleaned), {"seed": range(2)}),
-            "fractions": until_done(1500, {fractions: [0.8, 0.6, 0.5], "seed": range(3)}),
-        },
-        "full": {
-            "seeds": Sweep(fr.spec.replace(demo, {"steps": 40_000}), {"seed": range(8)}),
-            "fractions": until_done(
-                40_000, {fractions: [*PUBLISHED, 0.28, 0.25, 0.2, 0.15, 0.1], "seed": range(3)}
-            ),
-            "small": until_done(
-                40_000,
-                {"optimizer.weight_decay": [1.0, 5.0], "seed": range(8)},
-                **{"task.p": 53},
-            ),
-            "decays": Sweep(
-                fr.spec.replace(experiment, {"steps": 120_000}),
-                {"optimizer.weight_decay": [0.0, 0.1], "seed": range(2)},
-            ),
-        },
+        "quick": {"seeds": Sweep(fr.spec.replace(demo, cleaned), {"seed": range(2)})},
+        "full": {"seeds": Sweep(fr.spec.replace(demo, {"steps": 40_000}), {"seed": range(8)})},
     },
 )
 
@@ -89,12 +61,6 @@ def peak(data):
     return median(data["seeds"].test_loss.max("step"))
 
 
-def late(runs, threshold: float = 1.0):
-    """When test loss falls below the threshold for good: after its highest value."""
-    after = runs.test_loss.where(runs.step >= runs.test_loss.fillna(-1).idxmax("step"))
-    return fr.measures.first_step(after, threshold, falling=True)
-
-
 @study.claim(
     "NA1-gen",
     "median step at which test loss falls below 1 again",
@@ -104,7 +70,7 @@ def late(runs, threshold: float = 1.0):
     units="steps",
 )
 def generalised(data):
-    return median(late(data["seeds"]))
+    return median(fr.measures.recovery_step(data["seeds"]))
 
 
 class Seen(NamedTuple):
@@ -317,70 +283,6 @@ def left_alone(data):
     return Finding(max(parts), None, len(parts), note=", ".join(f"{part:.3g}" for part in parts))
 
 
-@study.claim(
-    "NA4-factor",
-    "largest factor between our median step (test loss below 1 for good) and the published one, "
-    "over training fractions",
-    ", ".join(f"{f}: {step:,}" for f, step in PUBLISHED.items()),
-    f"{NANDA}, sweep over fractions, one run each",
-    band=(1.0, 2.0),
-    needs=5,
-)
-def factor(data):
-    runs = data["fractions"]
-    times, notes, ratios = late(runs).values, [], []
-    for f in np.unique(runs[fractions].values)[::-1]:
-        mine = np.nan_to_num(times[runs[fractions].values == f], nan=np.inf)
-        notes.append(f"{f:g}: {', '.join(f'{t:,.0f}' for t in mine)}")
-        if (published := PUBLISHED.get(float(f))) is not None:
-            ratios.append(np.exp(abs(np.log(np.median(mine) / published))))
-    return Finding(float(np.max(ratios)), None, runs.sizes["run"], note="; ".join(notes))
-
-
-@study.claim(
-    "NA5",
-    "step at which test loss falls below 1 for good with weight decay 0.1",
-    "90,900",
-    f"{NANDA}, weight decay 0.1",
-    band=(45_450, 181_800),
-    units="steps",
-    at="full",
-)
-def slow(data):
-    runs = data["decays"]
-    return median(late(runs).values[runs["optimizer.weight_decay"].values == 0.1])
-
-
-@study.claim(
-    "NA6-none",
-    "share of seeds that generalise without weight decay",
-    "none in 40,000 steps",
-    NANDA,
-    band=(0.0, 0.0),
-    at="full",
-)
-def without(data):
-    runs = data["decays"]
-    free = runs.isel(run=runs["optimizer.weight_decay"].values == 0)
-    return share(late(free).values <= 40_000)
-
-
-@study.claim(
-    "NA6-small",
-    "modulo 53: generalises with weight decay 5 and not with 1 (share of the runs as published)",
-    "never with 1, with 5 it does",
-    NANDA,
-    band=(1.0, 1.0),
-    at="full",
-)
-def small(data):
-    runs = data["small"]
-    strong = runs["optimizer.weight_decay"].values == 5
-    reached = late(runs).notnull().values
-    note = f"within {int(runs.step[-1]):,} steps; with 5: {reached[strong].sum()} of {strong.sum()}"
-    return share(reached == strong, note=note)
-
-
 @study.picture("Loss and accuracy, training (blue) and test (vermilion): each seed faint.")
 def over_steps(data):
     return curves(data["seeds"], ("train_loss", "test_loss"), ("train_accuracy", "test_accuracy"))
@@ -391,8 +293,3 @@ def progress_measures(data):
     found = progress(data["seeds"].attrs["store"], int(data["seeds"].run[0]))
     losses = ("test loss", "restricted loss", "excluded loss")
     return lines({name: found[name].assign_attrs(long_name="loss") for name in losses}, lowest=1e-8)
-
-
-@study.picture("Training fraction against time: each run of the sweep.")
-def by_fraction(data):
-    return fr.figures.overview(data["fractions"])

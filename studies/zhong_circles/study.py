@@ -21,6 +21,30 @@ experiment = fr.spec.replace(
 )
 # Narrower and shorter than the source's 128 and 20,000 steps, for two cores.
 narrow = {WIDTH: 64, NEURONS: 256, "steps": 4000}
+# Most of the runs at the ends, of which most is claimed; between them three at each rate.
+ENDS, BETWEEN = (0.0, 1.0), (0.2, 0.4, 0.6, 0.8)
+spread = [(rate, seed) for rate in ENDS for seed in range(6)]
+spread += [(rate, seed) for rate in BETWEEN for seed in range(3)]
+
+
+def linear(steps: int, seeds: int) -> dict[str, Sweep]:
+    """The source's models without attention, each with its own name."""
+    base = fr.spec.replace(
+        fr.recipes.zhong_linear(),
+        {"schedule": fr.Schedule(per_octave=8), "keep": fr.Schedule(0), "steps": steps},
+    )
+    forms = {
+        "α": {},
+        "β": {"model.widths": (256, 256)},
+        "γ": {"model.widths": (256, 256), "model.join": "sum_after"},
+        "δ": {WIDTH: 128, "model.join": "concatenate"},
+    }
+    return {
+        f"linear_{name}": Sweep(fr.spec.replace(base, form), {"seed": range(seeds)})
+        for name, form in forms.items()
+    }
+
+
 study = Study(
     name="zhong_circles",
     question=(
@@ -30,10 +54,8 @@ study = Study(
     source=ZHONG,
     sweeps={
         "quick": {
-            "rates": Sweep(
-                fr.spec.replace(experiment, narrow),
-                {RATE: [0.0, 1.0], "seed": range(6)},
-            )
+            "rates": Sweep(fr.spec.replace(experiment, narrow), {(RATE, "seed"): spread}),
+            **linear(4000, 2),
         },
         "full": {
             "rates": Sweep(
@@ -51,6 +73,7 @@ study = Study(
             "layers": Sweep(
                 experiment, {"model.layers": [2, 3, 4], RATE: [0.0, 1.0], "seed": range(8)}
             ),
+            **linear(20_000, 8),
         },
     },
 )
@@ -86,6 +109,14 @@ def right(runs) -> np.ndarray:
 def circular(runs):
     """The runs of those that answer everything and have a circular embedding."""
     return runs.isel(run=right(runs) & (each(circularity, runs) >= 0.99))
+
+
+def evenly(runs):
+    """As many runs at each attention rate, the first ones, as if the rate had been drawn evenly."""
+    rates = runs[RATE].values
+    fewest = min(np.unique(rates, return_counts=True)[1])
+    kept = [np.flatnonzero(rates == rate)[:fewest] for rate in np.unique(rates)]
+    return runs.isel(run=np.sort(np.concatenate(kept)))
 
 
 def at_rate(
@@ -173,6 +204,13 @@ def gap(network) -> float:
     return float(np.median([circle.pizza - circle.clock for circle in circles]))
 
 
+def explained(network) -> float:
+    """Variance of the logits of a circle alone that a pizza explains, median over circles."""
+    subject = fr.mechanisms.Pairs.of(network, fr.tasks.ModularArithmetic(p=P))
+    circles = fr.mechanisms.FourierSum.fit(subject).circles
+    return float(np.nanmedian([circle.pizza for circle in circles]))
+
+
 def by_form(claim: str, rate: float, published: str, band: tuple[float, float]) -> None:
     """The claim about what explains the circles at one attention rate."""
 
@@ -200,7 +238,7 @@ by_form("ZH6-clock", 1.0, "negative: a clock explains more", (-1.0, 0.0))
     "between 0.5 and 0.75",
     f"{ZHONG}, medians by decile of the rate",
     band=(0.5, 0.75),
-    at="full",
+    needs=12,
 )
 def crossing(data):
     runs = data["rates"]
@@ -211,7 +249,21 @@ def crossing(data):
     first = int(np.argmax(medians <= half))
     between = (medians[first - 1] - half) / (medians[first - 1] - medians[first])
     value = levels[first - 1] + between * (levels[first] - levels[first - 1])
-    return Finding(float(value), None, runs.sizes["run"])
+    note = ", ".join(f"{rate:g}: {value:.3f}" for rate, value in zip(levels, medians, strict=True))
+    return Finding(float(value), None, runs.sizes["run"], note=note)
+
+
+@study.claim(
+    "ZH2-end",
+    "median symmetricity at the largest attention rates, above 0.9",
+    "0.451",
+    f"{ZHONG}, medians by decile of the rate",
+    band=(0.3, 0.65),
+    needs=4,
+)
+def attending(data):
+    runs = data["rates"]
+    return median(each(symmetricity, runs.isel(run=runs[RATE].values > 0.9)))
 
 
 @study.claim(
@@ -234,12 +286,24 @@ def widths(data):
     "0.454",
     ZHONG,
     band=(0.35, 0.55),
-    at="full",
+    needs=12,
 )
 def pizzas(data):
-    kept = circular(data["rates"])
-    pizza = (each(symmetricity, kept) > 0.98) & (each(irrelevance, kept) < 0.4)
-    return Finding(float(pizza.mean()), None, kept.sizes["run"])
+    kept = circular(evenly(data["rates"]))
+    return share((each(symmetricity, kept) > 0.98) & (each(irrelevance, kept) < 0.4))
+
+
+@study.claim(
+    "ZH4-clock",
+    "share of the circular networks that are clocks (symmetricity < 0.9, irrelevance > 0.4)",
+    "0.398",
+    ZHONG,
+    band=(0.3, 0.5),
+    needs=12,
+)
+def clocks(data):
+    kept = circular(evenly(data["rates"]))
+    return share((each(symmetricity, kept) < 0.9) & (each(irrelevance, kept) > 0.4))
 
 
 @study.claim(
@@ -248,11 +312,50 @@ def pizzas(data):
     "0.60 to 0.66 (what S1's “about 40 %” leaves)",
     ZHONG,
     band=(0.5, 0.76),
-    at="full",
+    needs=12,
 )
 def not_circular(data):
-    values = each(circularity, data["rates"])
-    return Finding(float((values < 0.995).mean()), None, values.size)
+    return share(each(circularity, evenly(data["rates"])) < 0.995)
+
+
+def of_linear(claim: str, words: str, measure: Measure, published: str, band) -> None:
+    """The claim about one measure of the source's model β."""
+
+    @study.claim(
+        claim,
+        f"{words}, median over the networks of model β that answer everything",
+        published,
+        f"{ZHONG}, table of model β",
+        band=band,
+        needs=2,
+    )
+    def judge(data):
+        runs = data["linear_β"]
+        return median(each(measure, runs.isel(run=right(runs))))
+
+
+of_linear("ZH6-β-DI", "distance irrelevance", irrelevance, "0.23", (0.0, 0.4))
+of_linear(
+    "ZH6-β-pizza",
+    "share of the variance of a circle's logits explained by a pizza, median over circles",
+    explained,
+    "0.975 to 0.982",
+    (0.9, 1.0),
+)
+
+
+@study.claim(
+    "ZH-linear",
+    "share of the networks of models α, β, γ and δ that answer everything",
+    "all four are among the models that the source explains",
+    f"{ZHONG}, appendix on linear models; our band",
+    band=(0.75, 1.0),
+    needs=4,
+)
+def learned(data):
+    found = {name: right(runs) for name, runs in data.items() if name.startswith("linear_")}
+    note = ", ".join(f"{name[-1]}: {ok.sum()} of {ok.size}" for name, ok in found.items())
+    return share(np.concatenate(list(found.values())), note=note)
 
 
 @study.picture("Training (blue) and test accuracy (vermilion) of all networks.")

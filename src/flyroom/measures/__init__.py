@@ -125,4 +125,5 @@ from .timing import (
     grokking_delay as grokking_delay,
     memorization_step as memorization_step,
     onset_step as onset_step,
+    recovery_step as recovery_step,
 )

@@ -110,6 +110,31 @@ def generalization_step(
     return found.rename("generalization_step")
 
 
+def recovery_step(runs: xr.Dataset, threshold: float = 1.0) -> xr.DataArray:
+    r"""The first recorded step with test loss at the threshold after it was largest.
+
+    Unlike accuracies, test losses often begin below the threshold, rise far above it while a
+    network memorises, and fall for good when it generalises.
+
+    Args:
+        runs: results with `test_loss`.
+        threshold: the loss.
+
+    Returns:
+        A time over `run`, as from `first_step`.
+
+    Example:
+        >>> curve = (("run", "step"), [[0.9, 7.0, 30.0, 0.5]])
+        >>> recovery_step(xr.Dataset({"test_loss": curve}, {"step": [0, 8, 64, 512]})).values
+        array([512.])
+
+    Source: Nanda et al. 2023, arXiv:2301.05217.
+    """
+    loss = runs.test_loss
+    after = loss.where(runs.step >= loss.fillna(-np.inf).idxmax("step"))
+    return first_step(after, threshold, falling=True).rename("recovery_step")
+
+
 def grokking_delay(runs: xr.Dataset, threshold: float = 0.99, *, records: int = 1) -> xr.DataArray:
     r"""Steps from memorisation to generalisation: \(t_\mathrm{gen} - t_\mathrm{mem}\).
 
