@@ -76,6 +76,9 @@ def full() -> dict[str, Sweep]:
             learning, {FRACTION: [0.25, 0.26, 0.27, 0.28, 0.29, 0.30], SEED: range(7)}
         ),
         "operations": Sweep(decoder(100_000), {OPERATION: names, FRACTION: tenths, SEED: range(3)}),
+        "permutations": Sweep(
+            five, {OPERATION: ["a b", "a b a^-1", "a b a"], FRACTION: tenths, SEED: range(3)}
+        ),
         **optimizers(five, tenths, 3),
         "outliers": outliers(five, 3),
     }
@@ -133,6 +136,27 @@ def slower(data):
         value = float(np.polyfit(known[FRACTION].values, np.log(known.values), 1)[0])
     note = f"{note}; not reached by the median at {times.size - known.size} fractions"
     return Finding(value, None, runs.sizes["run"], note=note)
+
+
+@study.claim(
+    "PW3-permutations",
+    "share of the three operations on permutations of five that are generalised from some "
+    "fraction, up to 0.8",
+    "all three",
+    f"{POWER}, figure 2",
+    band=(1.0, 1.0),
+    needs=3,
+    at="full",
+)
+def permuted(data):
+    runs = data["permutations"]
+    of = {
+        name: runs.isel(run=runs[OPERATION].values == name) for name in np.unique(runs[OPERATION])
+    }
+    best = {name: final(found).max() for name, found in of.items()}
+    note = ", ".join(f"{name}: {value:.3f}" for name, value in best.items())
+    found = float(np.mean([value >= 0.99 for value in best.values()]))
+    return Finding(found, None, runs.sizes["run"], note=note)
 
 
 def reached(runs) -> dict[str, float]:
