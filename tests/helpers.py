@@ -40,6 +40,24 @@ def parity(**changes: object) -> fr.Experiment:
     return fr.spec.replace(experiment, changes)
 
 
+class Moody(fr.tasks.AbstractTask):
+    """A task that does not give the examples of seed 2."""
+
+    task: fr.tasks.AbstractTask = fr.spec.host(fr.tasks.ModularArithmetic(p=7))
+
+    @property
+    def signature(self):
+        return self.task.signature
+
+    def split(self, seed):
+        if seed == 2:
+            self.refuse()
+        return self.task.split(seed)
+
+    def refuse(self):
+        raise RuntimeError("not this one, " + "é" * 1000)
+
+
 def assert_same_bits(one: xr.Dataset, other: xr.Dataset) -> None:
     """Two datasets hold the same numbers, to the last bit."""
     assert set(one.data_vars) == set(other.data_vars)

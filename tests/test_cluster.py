@@ -28,7 +28,7 @@ from flyroom.sweeps.checkpoint import Progress, Restored, packed, under_way
 from flyroom.sweeps.cluster import Cluster as Crew, Correspondent, Parcel, Parcels
 from flyroom.sweeps.worker import Job
 from flyroom.training import Status
-from helpers import MAPPED, assert_same_bits, modular
+from helpers import MAPPED, Moody, assert_same_bits, modular
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,19 +42,11 @@ MACHINE = RayCluster(cpus=2, slots=3, checkpoint_every=0.2, progress=False)
 OVER = {"optimizer.weight_decay": [0.0, 1.0], "model.width": [4, 6], "seed": range(4)}
 
 
-class Deadly(fr.tasks.AbstractTask):
-    """Addition that ends the process which asks for the examples of seed 2."""
+class Deadly(Moody):
+    """One that ends the process which asks for them."""
 
-    task: fr.tasks.ModularArithmetic = fr.spec.host(fr.tasks.ModularArithmetic(p=7))
-
-    @property
-    def signature(self):
-        return self.task.signature
-
-    def split(self, seed):
-        if seed == 2:
-            os._exit(1)
-        return self.task.split(seed)
+    def refuse(self):
+        os._exit(1)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,7 @@ import xarray as xr
 
 import flyroom as fr
 from flyroom.training import engine, ensemble
-from helpers import BATCHED, MAPPED, assert_same_bits, both_mappings, modular, parity
+from helpers import BATCHED, MAPPED, Moody, assert_same_bits, both_mappings, modular, parity
 
 EXPERIMENTS = pytest.mark.parametrize("make", [modular, parity])
 
@@ -235,24 +235,13 @@ def test_weights_are_kept_when_asked():
 
 @pytest.mark.parametrize("error", [RuntimeError, FileNotFoundError])
 def test_a_task_that_fails_for_one_seed_fails_one_run(error: type[Exception]):
-    class Moody(fr.tasks.AbstractTask):
-        """Parity that does not like the seed 2."""
+    class Picky(Moody):
+        def refuse(self):
+            raise error("not this one")
 
-        task: fr.tasks.SparseParity = fr.spec.host(
-            fr.tasks.SparseParity(n=6, k=2, train_count=20, test_count=8)
-        )
-
-        @property
-        def signature(self):
-            return self.task.signature
-
-        def split(self, seed):
-            if seed == 2:
-                raise error("not this one")
-            return self.task.split(seed)
-
+    task = Picky(parity().task)
     with pytest.warns(UserWarning, match=rf"1 of 4 runs failed, run 2 with: {error.__name__}: n"):
-        runs = fr.train(parity(task=Moody(), steps=5), {"seed": range(4)}, machine=MAPPED)
+        runs = fr.train(parity(task=task, steps=5), {"seed": range(4)}, machine=MAPPED)
     names = [fr.training.Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
     assert "not this one" in runs.attrs["failures"]["2"]

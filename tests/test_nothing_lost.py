@@ -19,7 +19,7 @@ import flyroom as fr
 from flyroom.cli import app
 from flyroom.results import disk, journal
 from flyroom.training import Status
-from helpers import BATCHED, MAPPED, assert_same_bits, bytes_of, modular, parity
+from helpers import BATCHED, MAPPED, Moody, assert_same_bits, bytes_of, modular, parity
 
 pytestmark = pytest.mark.slow
 
@@ -29,21 +29,6 @@ OPERATIONS = ("append", "sync", "rename")
 
 class Killed(BaseException):
     """The process is gone."""
-
-
-class Moody(fr.tasks.AbstractTask):
-    """Addition that does not like the seed 2."""
-
-    task: fr.tasks.ModularArithmetic = fr.spec.host(fr.tasks.ModularArithmetic(p=7))
-
-    @property
-    def signature(self):
-        return self.task.signature
-
-    def split(self, seed):
-        if seed == 2:
-            raise RuntimeError("not this one, " + "é" * 1000)
-        return self.task.split(seed)
 
 
 class Disk:
