@@ -125,7 +125,7 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
 def _unknown(tensors: Tensors) -> str:
     """What was looked for, and what the layout that is nearest to some tensors misses in them."""
     named = [one for one in LAYOUTS if one.names]
-    wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in named)
+    wanted = "; ".join(f"{one.name}: {', '.join(one.names) or 'its config'}" for one in LAYOUTS)
     nearest = max(named, key=lambda one: sum(n in tensors for n in one.names) / len(one.names))
     missing = [name for name in nearest.names if name not in tensors]
     near = f" Nearest is {nearest.name}; missing: {', '.join(missing)}."
@@ -206,7 +206,7 @@ def _config(path: Path, config: str | Path | None) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(beside.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{beside} is no JSON file: {error}.") from error
     if not isinstance(found, dict):
         raise CheckpointError(f"{beside} holds no object, but {type(found).__name__}.")
