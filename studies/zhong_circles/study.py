@@ -22,7 +22,7 @@ experiment = fr.spec.replace(
 # Narrower and shorter than the source's 128 and 20,000 steps, for two cores.
 narrow = {WIDTH: 64, NEURONS: 256, "steps": 4000}
 # Most of the runs at the ends, of which most is claimed; between them three at each rate.
-ENDS, BETWEEN = (0.0, 1.0), (0.2, 0.4, 0.6, 0.8)
+ENDS, BETWEEN = (0.0, 1.0), (0.25, 0.5, 0.75)
 spread = [(rate, seed) for rate in ENDS for seed in range(6)]
 spread += [(rate, seed) for rate in BETWEEN for seed in range(3)]
 
@@ -55,7 +55,7 @@ study = Study(
     sweeps={
         "quick": {
             "rates": Sweep(fr.spec.replace(experiment, narrow), {(RATE, "seed"): spread}),
-            **linear(4000, 2),
+            **linear(2000, 2),
         },
         "full": {
             "rates": Sweep(
