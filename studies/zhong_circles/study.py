@@ -286,7 +286,7 @@ def widths(data):
     "0.454",
     ZHONG,
     band=(0.35, 0.55),
-    needs=12,
+    needs=8,
 )
 def pizzas(data):
     kept = circular(evenly(data["rates"]))
@@ -299,7 +299,7 @@ def pizzas(data):
     "0.398",
     ZHONG,
     band=(0.3, 0.5),
-    needs=12,
+    needs=8,
 )
 def clocks(data):
     kept = circular(evenly(data["rates"]))
