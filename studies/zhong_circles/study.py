@@ -20,7 +20,7 @@ experiment = fr.spec.replace(
     fr.recipes.zhong_mod59(), {"schedule": fr.Schedule(per_octave=8), "keep": fr.Schedule(0)}
 )
 # Narrower and shorter than the source's 128 and 20,000 steps, for two cores.
-narrow = {WIDTH: 64, NEURONS: 256, "steps": 4000}
+narrow = {WIDTH: 64, NEURONS: 256, "steps": 2500}
 # Most of the runs at the ends, of which most is claimed; between them three at each rate.
 ENDS, BETWEEN = (0.0, 1.0), (0.25, 0.5, 0.75)
 spread = [(rate, seed) for rate in ENDS for seed in range(6)]
