@@ -116,7 +116,8 @@ def test_waves_are_among_the_operands_alone(tmp_path: Path, encoding: str):
     )
     runs = fr.train(experiment, store=tmp_path / "runs.zarr", machine=MAPPED)
     told = unpack(fr.explorer.bundle(runs, explained=4))["runs"][0]
-    tables = np.asarray(fr.network(runs, 0).first)
+    network: Any = fr.network(runs, 0)
+    tables = np.asarray(network.first)
     own = tables[[0, 1], :7] if encoding == "equals" else tables[[1, 3], :7]
     power = fr.measures.neuron_power(own).sum("neuron").values
     np.testing.assert_allclose(told["profile"]["shares"], power / power.sum(), rtol=1e-5)
