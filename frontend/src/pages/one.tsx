@@ -128,7 +128,7 @@ function OfNetwork({
 	const pending = late === index ? undefined : "";
 	return (
 		<>
-			<section class="wide" data-pending={pending}>
+			<section class="wide">
 				<h2>Weights</h2>
 				<Weights {...{ kept, index, look }} />
 				{steps[index] !== state.step && (
@@ -158,7 +158,7 @@ function OfNetwork({
 				<h2>Spectrum</h2>
 				<Spectrum {...{ kept, index, look, pick, scale: state.scale }} />
 			</section>
-			<section class="tall" ref={apart}>
+			<section class="tall" ref={apart} data-pending={pending}>
 				<h2>Take it apart</h2>
 				<Apart {...{ kept, index: late, look, state, change, taken }} />
 			</section>
@@ -166,12 +166,12 @@ function OfNetwork({
 				<h2>Circles and stars</h2>
 				<Circles {...{ kept, index, look }} />
 			</section>
-			<section class="wide" ref={logits}>
+			<section class="wide" ref={logits} data-pending={pending}>
 				<h2>Logits</h2>
 				<Logits {...{ kept, look, state, change, taken }} />
 			</section>
 			{kept.channels && (
-				<section class="wide" ref={attention}>
+				<section class="wide" ref={attention} data-pending={pending}>
 					<h2>Attention</h2>
 					<Attention {...{ look, state, change, taken }} />
 				</section>
