@@ -94,7 +94,6 @@ def _sees_all(tensors: Tensors, config: Config) -> bool:
 
 
 LAYOUTS = (
-    Layout(own.NAME, (), own.own, lambda _, config: config.get("layout") == own.NAME),
     Layout(
         transformers.LENS,
         _TRANSFORMER,
@@ -138,4 +137,5 @@ LAYOUTS = (
         perceptrons.factored,
         lambda tensors, _: tensors["hidden"].shape == tensors["out"].T.shape,
     ),
+    Layout(own.NAME, (), own.own, lambda _, config: config.get("layout") == own.NAME),
 )
