@@ -241,8 +241,9 @@ def test_the_shell_starts_a_cluster_and_another_machine_goes_on(tmp_path: Path):
     command = [sys.executable, "-m", "flyroom", "train", "pair-mod67", *words]
     done = subprocess.run(
         [*command, "--on", "ray", "--store", "a.zarr"],
-        cwd=tmp_path, check=True, capture_output=True, text=True,
+        cwd=tmp_path, check=False, capture_output=True, text=True,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["statuses"] == {"finished": 3}
     assert fr.resume(tmp_path / "a.zarr", steps=50, machine=MAPPED).last_step.max() == 50
     wrong = subprocess.run([*command, "--on", "rai"], capture_output=True, text=True, check=False)

@@ -125,7 +125,7 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
 def _unknown(tensors: Tensors) -> str:
     """What was looked for, and what the layout that is nearest to some tensors misses in them."""
     named = [one for one in LAYOUTS if one.names]
-    wanted = "; ".join(f"{one.name}: {', '.join(one.names) or 'its config'}" for one in LAYOUTS)
+    wanted = "; ".join(f"{one.name}: {', '.join(one.names)}" for one in named)
     nearest = max(named, key=lambda one: sum(n in tensors for n in one.names) / len(one.names))
     missing = [name for name in nearest.names if name not in tensors]
     near = f" Nearest is {nearest.name}; missing: {', '.join(missing)}."
