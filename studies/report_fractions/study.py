@@ -266,9 +266,12 @@ def encoded(data):
 )
 def tracked(data):
     runs = data["power"]
-    delays = fr.measures.grokking_delay(runs).values
-    most, some = (np.nanmedian(delays[np.isclose(runs[FRACTION], f)]) for f in (0.9, 0.6))
-    return Finding(float(most / some), None, int(np.isfinite(delays).sum()))
+    ends = [at(runs, fraction) for fraction in (0.9, 0.6)]
+    delays = [np.nan_to_num(fr.measures.grokking_delay(one).values, nan=np.inf) for one in ends]
+    most, some = (float(np.median(each)) for each in delays)
+    # What half of the runs do not reach has no part that could be told.
+    value = most / some if np.isfinite(some) else np.nan
+    return Finding(value, None, sum(each.size for each in delays))
 
 
 @study.picture("The simple transformer at each fraction: training (blue) and test (vermilion).")
