@@ -49,8 +49,16 @@ class Deadly(Moody):
         os._exit(1)
 
 
+@pytest.fixture(scope="module")
+def unyielding() -> Iterator[None]:
+    """Processes of Ray that do not yield to the tests beside, as they do unless told not to."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_worker_niceness", "0")
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
-def local() -> Iterator[None]:
+def local(unyielding: None) -> Iterator[None]:
     """A cluster on this machine, whose processes find the class above."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
