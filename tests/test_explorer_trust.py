@@ -3,15 +3,18 @@
 import json
 import os
 import shutil
+import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
+import zstandard
 
 import flyroom as fr
 from flyroom.explorer._child import Training
@@ -85,6 +88,70 @@ def test_a_checkpoint_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr("flyroom.explorer._trust.CURVES", 10**7)
     with pytest.raises(fr.StoreError, match="would take 80,000"):
         check_sizes(tmp_path / "runs.zarr", files)
+
+
+LARGE = zstandard.compress(bytes(10**8))  # three thousand bytes
+
+
+@pytest.mark.parametrize(
+    ("array", "data", "words"),
+    [
+        ("runs/status", LARGE, "would take 100,000,000 bytes; allowed: 1,"),
+        (
+            "runs/status",
+            zstandard.ZstdCompressor(write_content_size=False).compress(bytes(10**7)),
+            "would take 18,446,744,073,709,551,615 bytes",
+        ),
+        ("runs/status", b"no frame", "status/c/0: it is damaged"),
+        ("runs/status", b"", "status/c/0: it is damaged"),
+        ("runs/test_loss", LARGE + struct.pack("<2Q", 0, len(LARGE)), "would take 100,000,000"),
+        ("runs/test_loss", b"", "it is damaged"),
+        ("runs/test_loss", struct.pack("<2Q", 2**63, 5), "it is damaged"),
+    ],
+)  # fmt: skip
+def test_what_unpacks_to_too_much_is_refused(
+    store: Path, tmp_path: Path, array: str, data: bytes, words: str
+):
+    other = shutil.copytree(store, tmp_path / "other.zarr")
+    (file,) = (path for path in (other / array / "c").rglob("*") if path.is_file())
+    if array == "runs/test_loss" and data:  # the first piece of a shard of several, and a checksum
+        shard, inner = (tuple(n) for n in tiling(other / array))
+        pieces = int(np.prod(np.array(shard) // np.array(inner)))
+        data += struct.pack("<2Q", 2**64 - 1, 2**64 - 1) * (pieces - 1) + bytes(4)
+    file.write_bytes(data)
+    refused(other, words)
+
+
+def tiling(array: Path) -> tuple[list[int], list[int]]:
+    described = json.loads((array / "zarr.json").read_text())
+    shard = described["chunk_grid"]["configuration"]["chunk_shape"]
+    return shard, described["codecs"][0]["configuration"]["chunk_shape"]
+
+
+@pytest.mark.parametrize(
+    ("array", "change", "words"),
+    [
+        ("runs/status", lambda codecs: [*codecs[:1], {"name": "gzip"}], r"\['bytes', 'gzip'\]"),
+        ("runs/status", lambda codecs: [], "IndexError"),
+        ("runs/test_loss", lambda codecs: codecs * 2, "packed again"),
+        ("runs/test_loss", lambda codecs: with_(codecs, index_location="start"), "begin with"),
+        ("runs/test_loss", lambda codecs: with_(codecs, index_codecs=[]), "index is packed as"),
+        ("runs/test_loss", lambda codecs: with_(codecs, codecs=codecs), "packed by"),
+        ("runs/test_loss", lambda codecs: with_(codecs, chunk_shape=[0, 0]), "damaged"),
+    ],
+)
+def test_what_is_packed_otherwise_is_refused(
+    store: Path, tmp_path: Path, array: str, change: Callable[[list], list], words: str
+):
+    other = shutil.copytree(store, tmp_path / "other.zarr")
+    file = other / array / "zarr.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "codecs": change(told["codecs"])}))
+    refused(other, words)
+
+
+def with_(told: list[dict[str, Any]], **changes: Any) -> list[dict[str, Any]]:
+    return [{**told[0], "configuration": {**told[0]["configuration"], **changes}}]
 
 
 def test_a_damaged_store_is_told_and_the_server_goes_on(store: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """The wheel, installed outside the checkout, holds everything and runs."""
 
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -76,3 +77,21 @@ def test_installed_command_trains(installed: Path, tmp_path: Path, command: tupl
     page = tmp_path / "page.html"
     assert str(page) in run(*flyroom, "export", store, page, cwd=tmp_path)
     assert page.stat().st_size > 50_000  # the explorer and its data
+
+
+def test_a_wheel_is_built_without_the_explorer_if_its_packages_cannot_be_had(
+    root: Path, tmp_path: Path
+):
+    ignored = shutil.ignore_patterns("node_modules", "static", "package-lock.json", "__pycache__")
+    for name in ("src", "frontend"):
+        shutil.copytree(root / name, tmp_path / name, ignore=ignored)
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+        shutil.copy(root / name, tmp_path)
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "dist")
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "The explorer could not be built: npm" in done.stdout + done.stderr
+    (built,) = (tmp_path / "dist").glob("flyroom-*.whl")
+    with zipfile.ZipFile(built) as archive:
+        names = archive.namelist()
+    assert "flyroom/explorer/page.py" in names
+    assert "flyroom/explorer/static/explorer.js" not in names

@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import spec
 from ..results import StoreError, journal, journal_path
+from ._packed import Packing
 
 Files = dict[str, tuple[int, int]]  # size in bytes and time of change, by path
 
@@ -82,8 +83,8 @@ def _refused(path: Path, what: str) -> StoreError:
 
 
 def check_sizes(store: Path, files: Files) -> None:
-    """Raises `StoreError` if what the files of a store describe is too large to be read."""
-    total = 0
+    """Raises `StoreError` if what the files of a store describe or hold is too large to be read."""
+    total, packings = 0, dict[Path, Packing]()
     for text, (size, _) in files.items():
         path = Path(text)
         if path.name == journal.CHECKPOINT:
@@ -98,12 +99,16 @@ def check_sizes(store: Path, files: Files) -> None:
                 "differ; allowed: a zarr.json that describes one group or array, as flyroom writes."
             )
         if described.get("node_type") == "array":
-            whole, one = _check_array(path, described)
+            whole, one, packings[path.parent] = _check_array(path, described)
             if path.is_relative_to(store / "runs"):
                 total += whole
                 _within(path, total, CURVES)
             else:
                 _within(path, one * ROWS, PIECE)
+    for path in map(Path, files):
+        if path.name != "zarr.json":
+            for folder in packings.keys() & set(path.parents):
+                packings[folder].check(path)
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -118,8 +123,8 @@ def _described(path: Path) -> dict[str, Any]:
     return found
 
 
-def _check_array(path: Path, described: dict[str, Any]) -> tuple[int, int]:
-    """How many bytes an array has, and one row of it; no piece in which it lies is too large."""
+def _check_array(path: Path, described: dict[str, Any]) -> tuple[int, int, Packing]:
+    """How many bytes an array has, and one row of it, and how they lie in pieces not too large."""
     kind = described.get("data_type")
     if kind not in _BYTES:
         raise StoreError(f"{path}: got values of kind {kind!r}; allowed: {', '.join(_BYTES)}.")
@@ -128,11 +133,12 @@ def _check_array(path: Path, described: dict[str, Any]) -> tuple[int, int]:
         pieces = [_lengths(described["chunk_grid"]["configuration"]["chunk_shape"])]
         inner = [c["configuration"] for c in described["codecs"] if c["name"] == "sharding_indexed"]
         pieces += [_lengths(one["chunk_shape"]) for one in inner]
-    except (KeyError, TypeError, ValueError) as error:
+        packing = Packing.of(described, _BYTES[kind])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StoreError(f"{path}: it is damaged ({error!r}).") from error
     for piece in pieces:
         _within(path, math.prod(piece) * _BYTES[kind], PIECE)
-    return math.prod(shape) * _BYTES[kind], math.prod(shape[1:]) * _BYTES[kind]
+    return math.prod(shape) * _BYTES[kind], math.prod(shape[1:]) * _BYTES[kind], packing
 
 
 def _lengths(value: Any) -> list[int]:
