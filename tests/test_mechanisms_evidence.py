@@ -236,9 +236,9 @@ def test_what_learned_nothing_has_no_ideal_that_adds():
 def test_what_has_no_matrices_cannot_be_idealised():
     with pytest.raises(fr.SpecError, match="idealise: got NoneType on ModularArithmetic"):
         idealise(explain(constructed.clock_logits(P, {3: 1.0}), TASK))
-    task = fr.tasks.GroupOperation(degree=4)
-    with pytest.raises(fr.SpecError, match="on GroupOperation; allowed: a network"):
-        idealise(explain(constructed.characters(4, [(3, 1)]), task))
+    parity = explain(constructed.parity_cases(10, 3), fr.tasks.SparseParity(n=10, k=3))
+    with pytest.raises(fr.SpecError, match="on SparseParity; allowed: a network"):
+        idealise(parity)
 
 
 def test_networks_that_know_most_pairs_by_heart_are_not_explained():

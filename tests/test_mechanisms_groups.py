@@ -1,12 +1,15 @@
 """Cosets and irreps: what is found in constructed networks of groups, and what is not."""
 
+import dataclasses
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import flyroom as fr
-from flyroom.mechanisms import Representations, explain, neurons
+from flyroom.mechanisms import Representations, explain, idealise, neurons
 from flyroom.models import constructed
 
 
@@ -29,6 +32,56 @@ def test_a_network_of_cosets_is_found(n: int):
     assert told.attrs["pure"] == 1
     other = found.by(Representations)
     assert other.fit.names[0] == f"({n - 1}, 1)"
+
+
+@pytest.mark.parametrize("n", [4, 5])
+def test_an_ideal_network_of_permutations_has_entries_of_irreps_and_multiplies(n: int):
+    task, standard = permutations(n), (n - 1, 1)
+    whole = constructed.cosets(n)
+    random = np.random.default_rng(0)
+
+    def noisy(values):
+        return values + jnp.asarray(0.05 * random.normal(size=values.shape), values.dtype)
+
+    network = dataclasses.replace(
+        whole, first=noisy(whole.first), weights=(noisy(whole.weights[0]),)
+    )
+    ideal = idealise(explain(network, task))
+    span = fr.algebra.isotypic(n, standard)
+    for values in (*ideal.first, ideal.weights[0].T):
+        assert np.asarray(values).std() > 0.01
+        np.testing.assert_allclose(span @ values, values, atol=1e-6)
+    left, right, back = (np.asarray(x) for x in (*ideal.first, ideal.weights[0].T))
+    matrices = fr.algebra.irrep(n, standard)
+    for neuron in range(0, n**3, 7):
+        one, two, three = (
+            np.einsum("g,gij->ij", values[:, neuron], matrices) for values in (left, right, back)
+        )
+        u, w = (np.linalg.svd(one)[0][:, 0], np.linalg.svd(two)[2][0])
+        # One entry each, the answer's of the left one's first vector and the right one's last.
+        assert np.linalg.matrix_rank(one, tol=1e-4) == np.linalg.matrix_rank(two, tol=1e-4) == 1
+        np.testing.assert_allclose(np.outer(u, w) * (u @ three @ w), three, atol=1e-4)
+    assert explain(ideal, task).accuracy == 1
+
+
+def test_an_ideal_network_is_numbered_as_the_task_is(tmp_path: Path):
+    """Somebody's network numbers permutations in another order."""
+    order = np.random.default_rng(0).permutation(24)
+    whole = constructed.characters(4, [(3, 1)])
+    network = dataclasses.replace(
+        whole, first=whole.first[:, order], weights=(whole.weights[0][:, order],)
+    )
+    fr.interop.write(tmp_path / "theirs.safetensors", network)
+    found = explain(fr.interop.read(tmp_path / "theirs.safetensors"), permutations(4))
+    assert found.accuracy == 1
+    assert explain(idealise(found), permutations(4)).accuracy == 1
+
+
+def test_what_multiplies_nothing_has_no_ideal_that_does():
+    task = permutations(4)
+    model = fr.models.EmbeddedMLP(width=32, widths=(64,), join="concatenate", shared=False)
+    network = model.init(task.signature, task.signature.classes, key=jax.random.key(0))
+    assert explain(idealise(explain(network, task)), task).accuracy < 0.3
 
 
 def test_logits_alone_have_irreps_and_no_cosets():

@@ -71,6 +71,13 @@ def sides(subject: Pairs) -> tuple[Float[np.ndarray, "neuron"], Side, Side]:
     return mean, values.mean(1) - mean, values.mean(0) - mean
 
 
+def in_form(
+    out: Float[np.ndarray, "neuron answer"], form: Float[np.ndarray, "neuron answer"]
+) -> Float[np.ndarray, "neuron answer"]:
+    """Of each neuron's weights to the answers what has a form: only how strong it is is theirs."""
+    return ((out * form).sum(1) / (form**2).sum(1))[:, None] * form
+
+
 def said(subject: Pairs, heard: Float[np.ndarray, "pair neuron"]) -> Logits:
     """The logits if neurons hear this; nothing is said where there are none."""
     return np.zeros_like(subject.logits) if subject.heard is None else subject.hearing(heard)

@@ -2,34 +2,39 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from ..measures import answer_matrix, has_tables, reads_tokens
 from ..models import AbstractNetwork, MLPNetwork
 from ..spec import SpecError
-from ..tasks import ModularArithmetic
+from ..tasks import GroupOperation, ModularArithmetic
 from .explain import Explanation
-from .pairs import Pairs
+from .pairs import Pairs, numbers
 from .quadrature import Quadrature
+from .representations import Representations
+
+_FORMS = (Quadrature, Representations)
 
 
 def idealise(
-    what: Explanation | AbstractNetwork, task: ModularArithmetic | None = None
+    what: Explanation | AbstractNetwork, task: ModularArithmetic | GroupOperation | None = None
 ) -> MLPNetwork:
-    r"""The network that the mechanism says it is: neurons of one pure wave each, and nothing else.
+    r"""The network that the mechanism says it is: neurons of pure waves, or entries, nothing else.
 
-    Neuron \(j\) hears \(m_j + A_j\cos(\omega_j a - \varphi_j) + B_j\cos(\omega_j b - \psi_j)\),
-    which are its mean and the strongest wave of its own weights, and adds its activation times
-    \(C_j\cos(\omega_j c - \varphi_j - \psi_j)\) to the logit of \(c\), where \(C_j\) is all that is
-    taken from its weights to the answers: their phase is what the mechanism demands. If this
-    network adds as well, no weight did anything else that was needed.
+    Neuron \(j\) of addition hears its mean and the strongest wave of its own weights, \(m_j +
+    A_j\cos(\omega_j a - \varphi_j) + B_j\cos(\omega_j b - \psi_j)\), and adds its activation times
+    \(C_j\cos(\omega_j c - \varphi_j - \psi_j)\) to the logit of \(c\). Of permutations it hears the
+    nearest entries of each key irrep, \(m_j + \sum_\rho A_{j\rho}\,u^\top\rho(a)\,v +
+    B_{j\rho}\,v'^\top\rho(b)\,w\), and adds \(\sum_\rho C_{j\rho}\,u^\top\rho(c)\,w\) times as
+    much. \(C\) is all that is taken from its weights to the answers: their phase, or their
+    vectors, are what the mechanism demands. If this network answers as well, no weight did anything
+    else that was needed.
 
     Args:
-        what: the explanation of a network of one hidden layer that adds modulo `p`, or the network.
+        what: the explanation of a network of one hidden layer, or the network.
         task: what the network answers; not needed with an explanation.
 
     Returns:
-        A network that reads pairs of residues, to be measured as any other.
+        A network that reads pairs of residues or permutations, as the task numbers them.
 
     Raises:
         SpecError: it was another task, or what was explained has no matrices from residues to
@@ -42,7 +47,8 @@ def idealise(
         >>> fr.explain(idealise(fr.explain(network, task)), task).accuracy
         1.0
 
-    Source: the form of the weights: Gromov 2023, arXiv:2301.02679.
+    Source: the form of the weights: Gromov 2023, arXiv:2301.02679; of permutations: Wu et al. 2024,
+    arXiv:2410.07476.
     """
     if isinstance(what, Explanation):
         subject, known = what.subject, what
@@ -50,36 +56,23 @@ def idealise(
         subject, known = Pairs.of(what, task), None
     network: Any = subject.network
     out = answer_matrix(network)
-    if not isinstance(subject.task, ModularArithmetic) or not (
-        has_tables(network) and reads_tokens(network) and out is not None
-    ):
+    form = next((one for one in _FORMS if one.applies(subject.task)), None)
+    if form is None or not (has_tables(network) and reads_tokens(network) and out is not None):
         raise SpecError(
             f"idealise: got {type(network).__name__} on {type(subject.task).__name__}; "
-            "allowed: a network of one hidden layer with a matrix from residues to neurons "
-            "(`w_in` or `first`) and one to answers, on ModularArithmetic."
+            "allowed: a network of one hidden layer with a matrix from residues or permutations to "
+            "neurons (`w_in` or `first`) and one to answers, on ModularArithmetic or "
+            "GroupOperation."
         )
-    waves = Quadrature.fit(subject) if known is None else known.by(Quadrature).fit
-    counting = subject.counting
-    p, neurons = subject.task.p, len(waves.mean)
-    first, back = np.zeros((2, p, neurons)), np.zeros((neurons, p))
-    first[0, counting.left], first[1, counting.right] = waves.left, waves.right
-    back[:, counting.answers] = _answers(waves, np.asarray(out, np.float64)[:, counting.answers])
+    fit = form.fit(subject) if known is None else known.by(form).fit
+    (left, right, answers), _, size = numbers(subject.task)
+    neurons = len(fit.mean)
+    first, back = np.zeros((2, size, neurons)), np.zeros((neurons, size))
+    first[0, left], first[1, right] = fit.left, fit.right
+    back[:, answers] = fit.answers(np.asarray(out, np.float64)[:, subject.counting.answers])
     return MLPNetwork(
         first=jnp.asarray(first, jnp.float32),
         weights=(jnp.asarray(back, jnp.float32),),
-        biases=(jnp.asarray(waves.mean, jnp.float32), None),
+        biases=(jnp.asarray(fit.mean, jnp.float32), None),
         activation=network.activation,
     )
-
-
-def _answers(
-    waves: Quadrature, out: Float[np.ndarray, "neuron answer"]
-) -> Float[np.ndarray, "neuron answer"]:
-    """Of each neuron's weights to the answers the wave whose phase is the sum of its two phases."""
-    p = len(waves.left)
-    turn = np.exp(2j * np.pi / p * np.outer(np.arange(p), waves.part))
-    left, right = ((side * turn).sum(0) for side in (waves.left, waves.right))
-    phase = np.exp(1j * np.angle(left * right))
-    wave = (turn.conj() * phase).real.T
-    strength = (out * wave).sum(1) / (wave**2).sum(1)
-    return strength[:, None] * wave

@@ -68,7 +68,7 @@ class Pairs(AbstractSubject):
             SpecError: it is another task, or logits have another shape or are not finite.
             CheckpointError: a published network does not read that many elements.
         """
-        counting, labels, count = _numbers(task)
+        counting, labels, count = numbers(task)
         left, right = np.repeat(counting.left, len(labels)), np.tile(counting.right, len(labels))
         if isinstance(what, Checkpoint):
             network, whole = what.network, what.reading(count)
@@ -172,7 +172,7 @@ class Pairs(AbstractSubject):
         return found if found.own_accuracy >= 0.5 else self
 
 
-def _numbers(task: Task) -> tuple[Counting, Int[np.ndarray, "a b"], int]:
+def numbers(task: Task) -> tuple[Counting, Int[np.ndarray, "a b"], int]:
     """How elements are counted, the right answers to all pairs, and how many a network knows."""
     if isinstance(task, GroupOperation):
         if task.operation != "a b" or task.degree > LARGEST:

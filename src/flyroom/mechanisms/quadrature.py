@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from ..algebra import fourier_basis
 from ..tasks import ModularArithmetic
 from ._base import listed
-from .hearing import AbstractHearing, Side, said, sides, together
+from .hearing import AbstractHearing, Side, in_form, said, sides, together
 from .pairs import Logits, Pairs
 
 
@@ -67,3 +67,16 @@ class Quadrature(AbstractHearing):
     @property
     def found(self) -> Mapping[str, Any]:
         return {"neurons_by_frequency": self.counts()}
+
+    def answers(
+        self, out: Float[np.ndarray, "neuron answer"]
+    ) -> Float[np.ndarray, "neuron answer"]:
+        """Of each neuron's weights to the answers what the mechanism demands.
+
+        It is the wave whose phase is the sum of its two phases.
+        """
+        p = len(self.left)
+        turn = np.exp(2j * np.pi / p * np.outer(np.arange(p), self.part))
+        left, right = ((side * turn).sum(0) for side in (self.left, self.right))
+        phase = np.exp(1j * np.angle(left * right))
+        return in_form(out, (turn.conj() * phase).real.T)
