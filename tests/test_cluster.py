@@ -1,11 +1,14 @@
 """A Ray cluster trains what one machine does, whatever becomes of its processes and nodes."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -256,6 +259,41 @@ def test_the_shell_starts_a_cluster_and_another_machine_goes_on(tmp_path: Path):
     assert fr.resume(tmp_path / "a.zarr", steps=50, machine=MAPPED).last_step.max() == 50
     wrong = subprocess.run([*command, "--on", "rai"], capture_output=True, text=True, check=False)
     assert "--on: got `rai`; allowed: here, ray, ray://host:port." in wrong.stdout + wrong.stderr
+
+
+def test_a_cluster_elsewhere_is_reached_by_its_address_and_token(tmp_path: Path):
+    """By Ray's client, which knows less than a process of the cluster does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "some words"}
+    where = ["--on", f"ray://127.0.0.1:{port}", "--store", "a.zarr"]
+    words = ["--set", "task.p=11", "--steps", "40", "--over", "seed=0:3", "--quiet"]
+    with head_of_a_cluster(port, environment):
+        done = subprocess.run(
+            [sys.executable, "-m", "flyroom", "train", "pair-mod67", *words, *where],
+            cwd=tmp_path, env=environment, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert fr.open(tmp_path / "a.zarr").status.values.tolist() == [Status.FINISHED] * 3
+
+
+@contextlib.contextmanager
+def head_of_a_cluster(port: int, environment: dict[str, str]) -> Iterator[None]:
+    words = ["--head", "--block", "--num-cpus=1", "--port=0", f"--ray-client-server-port={port}"]
+    with tempfile.TemporaryDirectory() as folder:  # its path is short: sockets lie in it
+        words += [f"--temp-dir={folder}", "--include-dashboard=false"]
+        head = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", *words],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            assert head.stdout is not None
+            assert any("will now block" in line for line in head.stdout)  # it has begun
+            yield
+        finally:
+            head.terminate()
+            head.communicate()
 
 
 @pytest.mark.parametrize("options", [{"cpus": 0, "gpus": 0}, {"slots": 0}])

@@ -16,10 +16,10 @@ from flyroom.studies.run import Outcome, judge
 
 def outcome(name: str, value: float) -> Outcome:
     """A study with three claims: one of our number, one for another size, one that fails."""
-    sweep = Sweep(fr.recipes.blog_parity(), {"seed": range(2)})
-    study = Study(
-        name, f"Is {name} < 1?", "A 2020", {s: {"seeds": sweep} for s in ("quick", "full")}
-    )
+    experiment = fr.recipes.blog_parity()
+    sizes = {"quick": range(2), "full": range(4)}
+    sweeps = {size: {"seeds": Sweep(experiment, {"seed": s})} for size, s in sizes.items()}
+    study = Study(name, f"Is {name} < 1?", "A 2020", sweeps)
 
     @study.claim(f"{name}-one", "a number", "1", "table 1", band=(0, 1))
     def one(data):
@@ -81,6 +81,8 @@ def test_every_claim_is_there_with_its_verdict(pages: tuple[str, str]):
         ("big-large", "full size not run"), ("big-broken", "raised an error"),
     ]  # fmt: skip
     assert "[quick](big/report-quick.md)" in markdown
+    for page in pages:
+        assert page.count("“seeds”, in brackets as at full size: seed 0, 1 (0, 1, 2, 3)") == 2
 
 
 def test_the_page_has_a_picture_of_each_study_and_valid_names(pages: tuple[str, str]):

@@ -1,7 +1,7 @@
 """Specs: paths, kinds of field, bounds, and what is written down of them."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -198,6 +198,7 @@ def test_a_leaf_may_be_a_tracer():
         ("force", Grip, "Grip", "a number"),
         ("name", "top", "got 'top'", "'left', 'right'"),
         ("careful", 1, "got 1", "true or false"),
+        ("sizes", 3, "got 3", "a tuple"),
         ("limit", 0, "got 0", "at least 1"),
         ("limit", "none", "got 'none'", "a whole number"),
         ("share", -0.5, "got -0.5", "at least 0"),
@@ -215,9 +216,25 @@ def test_an_error_names_the_field_what_was_got_and_what_is_allowed(
     assert allowed in message
 
 
+def test_a_list_is_a_tuple():
+    assert Grip(sizes=cast(Any, [3, 2])) == Grip(sizes=(3, 2))
+
+
+def test_a_noun_of_another_kind_is_refused():
+    with pytest.raises(SpecError, match=r"Robot.grip: got Robot\(.*allowed: Grip\."):
+        Robot(cast(Any, Robot(Grip())))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("size", 9), ("share", 1), ("force", 1e-9), ("limit", None), ("share", np.float32(0.5))],
+    [
+        ("size", 9),
+        ("sizes", (3, 2)),
+        ("share", 1),
+        ("force", 1e-9),
+        ("limit", None),
+        ("share", np.float32(0.5)),
+    ],
 )
 def test_values_at_the_edge_are_allowed(field: str, value: object):
     assert getattr(dataclasses.replace(Grip(), **{field: value}), field) == value

@@ -268,7 +268,7 @@ def test_the_report_says_everything_and_needs_no_other_file(
             "Is <it> | so?", "Nobody & 2024", "of 2 claims 1 reproduced, 1 raised an error",
             "share of runs", "all | of them", "Figure <1>", "0.5 to 1", "0.439 to 1", "a < b",
             "ZeroDivisionError", "3 (3 finished), 6 steps each; seed = 0 … 2", fr.__version__,
-            studies.machine(),
+            studies.machine(), "seed 0, 1, 2 (0, 1, 2, 3)",
         ):  # fmt: skip
             assert said in text, said
     assert "Losses & the bias." in words
@@ -278,6 +278,39 @@ def test_the_report_says_everything_and_needs_no_other_file(
     assert re.findall(r'(?:src|href)="(?!#|data:)', page) == []
     (rows,) = [block for block in notes.split("\n\n") if block.startswith("| claim")]
     assert {row.replace("\\|", "").count("|") for row in rows.splitlines()} == {10}
+
+
+def test_what_is_smaller_than_at_full_size_is_said():
+    whole = tiny(seed=[*range(9)]).experiment
+    some = fr.spec.replace(whole, {"task.p": 7, "keep": fr.Schedule(at=(3,)), "steps": 2_000})
+    other = fr.spec.replace(
+        whole, {"model": fr.models.MLP(widths=(4, 4)), "stop": (fr.Reaches("test_loss", 1.0),)}
+    )
+    pairs = {("seed", "optimizer.learning_rate"): [(3, 0.1), (4, 0.1)]}
+    sizes = {
+        "quick": {
+            "p": Sweep(some, {"seed": [0, 1]}), "pairs": Sweep(whole, pairs), "now": tiny(),
+            "same": Sweep(fr.spec.replace(whole, {"schedule": fr.Schedule(0)}), {"seed": [0]}),
+        },
+        "full": {
+            "p": Sweep(whole, {"seed": range(9)}), "pairs": Sweep(other, {"seed": [3, 4]}),
+            "same": Sweep(whole, {"seed": [0]}), "later": tiny(),
+        },
+    }  # fmt: skip
+    study = Study("made_up", "Is it?", "nobody", sizes)
+    rate = fr.spec.get(whole, "optimizer.learning_rate")
+    told = studies.reductions(study, "quick")
+    assert told == {
+        "p": "task.p 7 (5), steps 2,000 (6), seed 0, 1 (9 values)",
+        "pairs": told["pairs"],
+        "now": "at size quick only",
+        "later": "at full size only",
+    }
+    assert told["pairs"].startswith("model.widths (6) ((4, 4)), ")
+    assert f"optimizer.learning_rate 0.1 ({rate})" in told["pairs"]
+    assert "stop none ((class training:Reaches, measure test_loss, threshold 1.0" in told["pairs"]
+    assert "seed" not in told["pairs"]
+    assert studies.reductions(study, "full") == {}
 
 
 def test_stores_are_used_again_and_gone_on_with(lab: Path, capsys: pytest.CaptureFixture[str]):

@@ -7,7 +7,6 @@ rate, an initial scale) are traced scalars, so that sweeping one compiles nothin
 
 import dataclasses
 import hashlib
-import importlib
 import importlib.util
 import json
 import operator
@@ -66,6 +65,8 @@ def _real(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """A number that came out of NumPy, such as a seed of `np.arange`, is a number of Python."""
+    if isinstance(value, list):
+        return tuple(value)  # as a file gives it
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -122,6 +123,10 @@ _PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 def _check_type(owner: str, field: dataclasses.Field, value: Any) -> None:
     """Values come from files and shells too, where a number is easily a word."""
+    noun = isinstance(field.type, type) and issubclass(field.type, Spec)
+    if noun and not isinstance(value, field.type):
+        words = f"got {value!r}; allowed: {field.type.__name__}"
+        raise SpecError(f"{owner}.{field.name}: {words}.")
     if field.metadata.get("kind", "leaf") == "leaf":
         named = callable(value) and not dataclasses.is_dataclass(type(value))
         if named or isinstance(value, (bool, str)):
@@ -130,7 +135,10 @@ def _check_type(owner: str, field: dataclasses.Field, value: Any) -> None:
                 "A field that holds anything else is declared with shape(...) or host(...)."
             )
         return
-    union = typing.get_origin(field.type) in (typing.Union, types.UnionType)
+    origin = typing.get_origin(field.type)
+    if origin is tuple and not isinstance(value, tuple):
+        raise SpecError(f"{owner}.{field.name}: got {value!r}; allowed: a tuple of such, `(…,)`.")
+    union = origin in (typing.Union, types.UnionType)
     allowed = {*typing.get_args(field.type)} if union else {field.type}
     fits = type(value) in allowed or (type(value) is int and float in allowed)
     if not fits and allowed <= {*_PLAIN, type(None)}:
@@ -165,10 +173,8 @@ def _children(node: Any) -> dict[str, tuple[Any, dataclasses.Field | None]]:
     if dataclasses.is_dataclass(node):
         return {f.name: (getattr(node, f.name), f) for f in dataclasses.fields(node)}
     if isinstance(node, tuple):
-        return {str(i): (value, None) for i, value in enumerate(node)}
-    if isinstance(node, Mapping):
-        return {str(k): (value, None) for k, value in node.items()}
-    return {}
+        node = dict(enumerate(node))
+    return {str(k): (v, None) for k, v in node.items()} if isinstance(node, Mapping) else {}
 
 
 def _first(known: Mapping[str, Any], path: str) -> str:
@@ -207,17 +213,14 @@ def replace(spec: _S, values: Mapping[str, Any]) -> _S:
 
 def _replace(node: Any, values: Mapping[str, Any], above: str) -> Any:
     known = _children(node)
-    new: dict[str, Any] = {}
-    below: dict[str, dict[str, Any]] = {}
+    new, below = dict[str, Any](), dict[str, dict[str, Any]]()
     for path, value in values.items():
         name = _first(known, path)
         rest = path[len(name) + 1 :]
         if name not in known:
             raise _no_field(node, name, above + path)
-        if rest:
-            below.setdefault(name, {})[rest] = value
-        else:
-            new[name] = value
+        into = below.setdefault(name, {}) if rest else new
+        into[rest or name] = value
     for name, deeper in below.items():
         new[name] = _replace(new.get(name, known[name][0]), deeper, f"{above}{name}.")
     if isinstance(node, tuple):
@@ -316,8 +319,7 @@ def to_dict(value: Any) -> Any:
     Raises:
         SpecError: it holds something that is neither data nor has a name.
     """
-    text = reference(value)
-    if text is not None:
+    if (text := reference(value)) is not None:
         return text
     if dataclasses.is_dataclass(value):
         body = {}
@@ -347,15 +349,13 @@ def from_dict(data: Any, room: str | None = None) -> Any:
         if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
             raise SpecError(f"`{data['class']}` is not the class of a spec.")
         known = {f.name: f for f in dataclasses.fields(cls) if f.init}
-        unknown = sorted(set(data) - set(known) - {"class"})
-        if unknown:
+        if unknown := sorted(set(data) - set(known) - {"class"}):
             raise SpecError(
                 f"{cls.__name__} has no field `{unknown[0]}`; it has {', '.join(known)}."
             )
         rooms = {name: room_of(cls, name) for name in known}
         body = {k: from_dict(v, rooms[k]) for k, v in data.items() if k != "class"}
-        missing = [n for n, f in known.items() if n not in body and _required(f)]
-        if missing:
+        if missing := [n for n, f in known.items() if n not in body and _required(f)]:
             raise SpecError(f"{cls.__name__} needs `{missing[0]}`, which is not given.")
         return cls(**body)
     if isinstance(data, Mapping):

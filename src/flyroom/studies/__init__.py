@@ -12,6 +12,7 @@ from .pictures import (
 from .replication import write_replication as write_replication
 from .report import machine as machine, write_report as write_report
 from .run import Outcome as Outcome, finished as finished, judge as judge, run as run
+from .sizes import reductions as reductions
 from .statement import Standing as Standing, Statement as Statement
 from .statistics import mean as mean, median as median, share as share
 from .study import Study as Study, Sweep as Sweep

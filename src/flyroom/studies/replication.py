@@ -10,6 +10,7 @@ from ..figures._svg import variables
 from .claim import Verdict
 from .report import claims_html, facts, line, pictures_html
 from .run import Outcome
+from .sizes import reductions
 from .statement import Statement
 from .words import HEAD, table, verdicts
 
@@ -72,6 +73,11 @@ def _markdown(outcomes: Sequence[Outcome], statements: Sequence[Statement]) -> s
         made = facts(outcome)
         commit = made.get("commit", "unknown")
         lines += [f"{made['source']}; {made['machine']}; commit {commit}", ""]
+        other = reductions(outcome.study, size).items()
+        lines += [
+            *(f"- “{label}”, in brackets as at full size: {text}" for label, text in other),
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -106,5 +112,10 @@ def _study(outcome: Outcome) -> Iterator[str]:
     yield f'<h1 id="{name}">{name}</h1><p>{escape(outcome.study.question)} '
     link = f'<a href="{name}/report-{size}.html">At size {size}</a>'
     yield f"{link}, {escape(verdicts(outcome))}.</p>"
+    other = reductions(outcome.study, outcome.size).items()
+    yield from (
+        f'<p class="note">“{escape(label)}”, in brackets as at full size: {escape(text)}.</p>'
+        for label, text in other
+    )
     yield from claims_html(outcome)
     yield from pictures_html(outcome, first=1)

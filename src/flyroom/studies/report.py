@@ -18,6 +18,7 @@ from ..figures._svg import inline, variables
 from ..training import Status
 from .claim import Verdict
 from .run import Outcome
+from .sizes import reductions
 from .words import HEAD, table, verdicts
 
 _COLORS = {
@@ -59,6 +60,8 @@ def facts(outcome: Outcome) -> dict[str, str]:
     made_by = {"source": outcome.study.source, "size": outcome.size}
     for label, runs in outcome.data.items():
         made_by[f"runs “{label}”"] = _runs(runs)
+    for label, words in reductions(outcome.study, outcome.size).items():
+        made_by[f"“{label}” (full size)"] = words
     made = [json.loads(runs.attrs.get("provenance", "{}")) for runs in outcome.data.values()]
     for key in _VERSIONS:
         values = sorted({str(one[key]) for one in made if key in one})

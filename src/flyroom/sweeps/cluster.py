@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,6 +78,7 @@ class RayCluster(AbstractMachine):
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise SpecError(
                     f"RayCluster.address: got {self.address!r}, where no cluster answers ({error})."
+                    " If it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too."
                 ) from error
         there = ray.cluster_resources()
         cpus, gpus = (
@@ -164,34 +165,35 @@ class Remote:
 
     def __init__(self, about: About) -> None:
         cache_programs()
-        space, self.groups, self.begin, self.keep, self.every = about
+        space, self.groups, self.initial, self.keep, self.every = about
         self.experiment_of = functools.lru_cache(maxsize=1024)(space.at)
         self.space = space
         self.stop = threading.Event()
 
-    def train(
-        self, group: int, runs: list[int], restored: dict[int, Restored], slots: int
-    ) -> Iterator[Parcel]:
-        """Trains some runs of one group; one parcel for each checkpoint."""
-        device, parcels = devices(1)[0], Parcels()
+    def begin(self, group: int, runs: list[int], restored: dict[int, Restored], slots: int) -> None:
+        """Begins to train some runs of one group."""
+        device, self.parcels = devices(1)[0], Parcels()
         job = Job(
             space=self.space,
             experiment_of=self.experiment_of,
             groups=(self.groups[group],),
             queues=(Queue(runs, 1),),
             restored=restored,
-            begin=self.begin,
+            begin=self.initial,
             keep=self.keep,
             checkpoint_every=self.every,
-            observer=parcels,
+            observer=self.parcels,
             stop=self.stop,
         )
-        worker = Unit(job, parcels, device, mapping_of(device.platform), slots)
-        worker.start()
-        while (parcel := parcels.sent.get()) is not None:
-            yield parcel
-        if worker.error is not None:
-            raise worker.error
+        self.worker = Unit(job, self.parcels, device, mapping_of(device.platform), slots)
+        self.worker.start()
+
+    def parcel(self) -> Parcel | None:
+        """The next parcel of what was begun, one for each checkpoint; `None` after the last."""
+        parcel = self.parcels.sent.get()
+        if parcel is None and self.worker.error is not None:
+            raise self.worker.error
+        return parcel
 
     def process(self) -> int:
         """The number of its process, once it has begun."""
@@ -250,7 +252,7 @@ class Cluster(AbstractCrew):
         kind: Any = ray.remote(Remote).options(
             num_cpus=1 - gpus,
             num_gpus=gpus,
-            max_concurrency=2,  # it trains, and can be told to stop
+            max_concurrency=2,  # it is waited for, and can be told to stop
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": {"PJRT_NPROC": "1"}},  # XLA's threads; it has one core
         )
@@ -342,10 +344,13 @@ class Correspondent(threading.Thread):
         if remote is None:
             return ""
         restored = {run: self.restored[run] for run in some if run in self.restored}
+        get: Any = ray.get
         try:
             told = False
-            for parcel in remote.train.remote(group, some, restored, slots):
-                self._write(ray.get(parcel))
+            get(remote.begin.remote(group, some, restored, slots))
+            # One by one, and no stream of them, which Ray's client from elsewhere does not know.
+            while (parcel := get(remote.parcel.remote())) is not None:
+                self._write(parcel)
                 if self.job.stop.is_set() and not told:
                     told = bool(remote.halt.remote())
         except ray.exceptions.RayError as error:

@@ -116,6 +116,7 @@ class Experiment(Spec):
         ]
 
     def __check_init__(self) -> None:
+        super().__check_init__()  # by itself it would come after what follows
         if self.task.stream is not None and self.batch_size is None:
             raise SpecError(
                 f"Experiment.batch_size: got None; allowed: a number, because "
