@@ -23,6 +23,7 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
 # The files that import an extra, and which; nothing that is loaded with flyroom imports them.
 OPTIONAL = {
+    "explorer/_packed.py": "explorer",
     "explorer/server.py": "explorer",
     "explorer/widget.py": "explorer",
     "sweeps/cluster.py": "ray",
@@ -224,8 +225,8 @@ def test_imports_are_declared():
 def test_importing_flyroom_imports_no_extra():
     base = {distribution(line) for line in CONFIG["project"]["dependencies"]}
     extra = {distribution(line) for lines in extras().values() for line in lines}
-    # Pandas and zarr load these by themselves where they are.
-    extra -= base | {"flyroom", "pyarrow", "fsspec"}
+    # Pandas, zarr and jax load these by themselves where they are.
+    extra -= base | {"flyroom", "pyarrow", "fsspec", "zstandard"}
     modules = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for path in SOURCES
@@ -242,6 +243,7 @@ def test_importing_flyroom_imports_no_extra():
         ("anywidget", "explorer.widget", "explorer"),
         ("starlette", "explorer.server", "explorer"),
         ("uvicorn", "explorer.server", "explorer"),
+        ("zstandard", "explorer.server", "explorer"),
         ("ray", "sweeps.cluster", "ray"),
     ],
 )

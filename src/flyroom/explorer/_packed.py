@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import zstandard
+
+try:
+    import zstandard
+except ImportError as error:
+    raise ImportError(
+        "The explorer's server checks stores with a package that is not installed: "
+        "`pip install 'flyroom[explorer]'`."
+    ) from error
 
 from ..results import StoreError
 
