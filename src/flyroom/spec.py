@@ -123,10 +123,9 @@ _PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 def _check_type(owner: str, field: dataclasses.Field, value: Any) -> None:
     """Values come from files and shells too, where a number is easily a word."""
-    noun = isinstance(field.type, type) and issubclass(field.type, Spec)
-    if noun and not isinstance(value, field.type):
-        words = f"got {value!r}; allowed: {field.type.__name__}"
-        raise SpecError(f"{owner}.{field.name}: {words}.")
+    form: Any = field.type
+    if isinstance(form, type) and issubclass(form, Spec) and not isinstance(value, form):
+        raise SpecError(f"{owner}.{field.name}: got {value!r}; allowed: {form.__name__}.")
     if field.metadata.get("kind", "leaf") == "leaf":
         named = callable(value) and not dataclasses.is_dataclass(type(value))
         if named or isinstance(value, (bool, str)):

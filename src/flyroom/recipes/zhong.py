@@ -27,7 +27,8 @@ def zhong_linear() -> Experiment:
     """The source's model α, a perceptron on the sum of two embeddings.
 
     Model β has `model.widths=(256, 256)`, γ also `model.join="sum_after"`, and δ `model.width=128`
-    and `model.join="concatenate"`.
+    and `model.join="concatenate"`. PyTorch's AdamW as it comes, without a warm-up: so the source's
+    code trains these, unlike its transformers.
 
     Source: Zhong et al. 2023, arXiv:2306.17844.
     """
