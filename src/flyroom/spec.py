@@ -65,8 +65,6 @@ def _real(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """A number that came out of NumPy, such as a seed of `np.arange`, is a number of Python."""
-    if isinstance(value, list):
-        return tuple(value)  # as a file gives it
     return value.item() if isinstance(value, np.generic) else value
 
 
