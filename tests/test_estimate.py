@@ -48,10 +48,10 @@ def test_costs_are_those_of_all_runs():
 
 
 def test_programs_that_are_not_measured_cost_what_they_would():
-    """Of twelve programs four are measured; width and number of examples both cost."""
+    """Of six programs four are measured; width and number of examples both cost."""
     task = fr.tasks.SparseParity(n=30, k=3, train_count=750, test_count=100, encoding="bits")
     experiment = fr.Experiment(task, fr.models.MLP(widths=(16,)), steps=10)
-    over = {"model.widths": [(16,), (32,), (64,), (256,)], "task.train_count": [750, 1250, 1750]}
+    over = {"model.widths": [(16,), (64,), (256,)], "task.train_count": [750, 1750]}
     alone = [
         of(fr.spec.replace(experiment, {"model.widths": w, "task.train_count": n}), {"seed": [0]})
         for w in over["model.widths"]
