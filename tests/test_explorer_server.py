@@ -222,12 +222,49 @@ def test_nobody_is_looked_up_for_a_request(monkeypatch):
     scope = {"type": "http", "headers": [(b"host", b"evil.example")], "query_string": b""}
     said: list[Any] = []
 
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
     async def send(message: Any) -> None:
         said.append(message)
 
-    asyncio.run(guard(scope, refuse, send))
+    asyncio.run(guard(scope, receive, send))
     assert said[0]["status"] == 403
     assert not looked
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "size", "status"),
+    [
+        ("start", "wrong", 2, 403), ("nothing", "", 2, 404), ("bundle", "", 2, 405),
+        ("start", "", 200_000, 413), ("start", "wrong", 200_000, 403),
+    ],
+)  # fmt: skip
+def test_who_is_still_speaking_gets_to_hear_the_answer(
+    server: Server, path: str, token: str, size: int, status: int
+):
+    with spoken_to(server, path, token, size) as one:
+        for _ in range(2):
+            time.sleep(0.1)
+            one.sendall(b"x" * (size // 2))
+        with one.makefile("rb") as answer:
+            assert answer.read().startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_who_stops_speaking_is_answered_all_the_same(server: Server):
+    with spoken_to(server, "start", "wrong", 10) as one, one.makefile("rb") as answer:
+        assert answer.read().startswith(b"HTTP/1.1 403 ")
+
+
+def spoken_to(server: Server, path: str, token: str, size: int) -> socket.socket:
+    """A connection on which a request has begun, and none of its body was sent."""
+    one = socket.create_connection(("127.0.0.1", int(server.url().split(":")[2].strip("/"))), 30)
+    words = (
+        f"POST /{path} HTTP/1.1", "Host: localhost", "Connection: close",
+        f"Authorization: Bearer {token or server.token}", f"Content-Length: {size}", "", "",
+    )  # fmt: skip
+    one.sendall("\r\n".join(words).encode())
+    return one
 
 
 def test_only_this_machine_is_listened_to(server: Server):

@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 import hmac
 import ipaddress
 import socket
@@ -10,6 +12,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+MOST = 2**20  # bytes of a request that are read although nobody wants them
+PATIENCE = 2.0  # seconds that they are waited for
 HEADERS = (
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -39,6 +43,8 @@ class Guard:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            receive, send = _heard_out(receive, send)
         why = self._refusal(scope)
         if why is None:
             return await self.app(scope, receive, _with_headers(send))
@@ -99,6 +105,30 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _heard_out(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """The same two, by which nothing is answered before a request was read, if it is not too long.
+
+    What is left unread when a connection is closed resets it, and the answer is lost.
+    """
+    left = MOST
+
+    async def receiving() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b"")) if message.get("more_body") else left
+        return message
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    while left > 0:
+                        await receiving()
+        await send(message)
+
+    return receiving, sending
 
 
 def _with_headers(send: Send) -> Send:
