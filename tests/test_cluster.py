@@ -269,17 +269,19 @@ def test_a_cluster_elsewhere_is_reached_by_its_address_and_token(tmp_path: Path)
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "some words"}
     where = ["--on", f"ray://127.0.0.1:{port}", "--store", "a.zarr"]
     words = ["--set", "task.p=11", "--steps", "40", "--over", "seed=0:3", "--quiet"]
-    tried: list[str] = []
+
+    def trained() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flyroom", "train", "pair-mod67", *words, *where],
+            cwd=tmp_path, env=environment, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+
     with head_of_a_cluster(port, environment):
-        while len(tried) < 5:  # Ray may fail to begin what serves a client, above all the first
-            done = subprocess.run(
-                [sys.executable, "-m", "flyroom", "train", "pair-mod67", *words, *where],
-                cwd=tmp_path, env=environment, check=False, capture_output=True, text=True,
-            )  # fmt: skip
-            tried.append(done.stderr)
-            if "Starting Ray client server failed" not in done.stderr:
-                break
-    assert done.returncode == 0, tried
+        done, again = trained(), 4
+        # Ray may fail to begin what serves a client, above all the first.
+        while again and "Starting Ray client server failed" in done.stderr:
+            done, again = trained(), again - 1
+    assert done.returncode == 0, done.stderr
     assert fr.open(tmp_path / "a.zarr").status.values.tolist() == [Status.FINISHED] * 3
 
 

@@ -138,6 +138,7 @@ def tiling(array: Path) -> tuple[list[int], list[int]]:
         ("runs/test_loss", lambda codecs: with_(codecs, index_codecs=[]), "index is packed as"),
         ("runs/test_loss", lambda codecs: with_(codecs, codecs=codecs), "packed by"),
         ("runs/test_loss", lambda codecs: with_(codecs, chunk_shape=[0, 0]), "damaged"),
+        ("runs/test_loss", lambda codecs: with_(codecs, chunk_shape=[1, 10**9]), "in pieces of"),
     ],
 )
 def test_what_is_packed_otherwise_is_refused(

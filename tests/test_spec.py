@@ -1,6 +1,8 @@
 """Specs: paths, kinds of field, bounds, and what is written down of them."""
 
 import dataclasses
+import subprocess
+import sys
 from typing import Any, cast
 
 import jax
@@ -215,6 +217,17 @@ def test_an_error_names_the_field_what_was_got_and_what_is_allowed(
     assert message.startswith(f"Grip.{field}: ")
     assert got in message
     assert allowed in message
+
+
+def test_one_stop_rule_is_no_tuple_of_them():
+    """As a user meets it, without the suite's checks of types."""
+    code = (
+        "import flyroom as fr\n"
+        "try: fr.Experiment(fr.tasks.ModularArithmetic(p=5), stop=fr.Reaches('test_loss', 1.0))\n"
+        "except fr.SpecError as error: assert 'Experiment.stop: got Reaches(' in str(error)\n"
+        "else: raise AssertionError"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_noun_of_another_kind_is_refused():

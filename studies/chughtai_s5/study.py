@@ -137,11 +137,7 @@ def sign_first(data):
     band=(0.85, 1),
 )
 def unembedding(data):
-    values = []
-    for one in with_mechanism(data, fr.mechanisms.Representations):
-        shares = fr.measures.irrep_shares(np.asarray(one.subject.network.unembed).T, DEGREE)
-        values.append(sum(shares.sel(irrep=name).item() for name in one.fit.spans))
-    return median(values)
+    return median(in_keys(data, lambda network: np.asarray(network.unembed).T))
 
 
 @study.claim(
@@ -152,12 +148,19 @@ def unembedding(data):
     band=(0.9, 1),
 )
 def inputs(data):
-    values = []
-    for one in with_mechanism(data, fr.mechanisms.Representations):
-        sides = np.moveaxis(np.asarray(one.subject.network.w_in), 0, -1)  # both, as functions
-        shares = fr.measures.irrep_shares(sides, DEGREE)
-        values.append(shares.sel(irrep=list(one.fit.spans)).sum().item())
-    return median(values)
+    return median(in_keys(data, lambda network: np.moveaxis(np.asarray(network.w_in), 0, -1)))
+
+
+def in_keys(data, functions: Callable[[Network], np.ndarray]) -> list[float]:
+    """Of each network's functions the share of the variance that is in its key irreps."""
+    return [
+        share_in(functions(one.subject.network), list(one.fit.spans))
+        for one in with_mechanism(data, fr.mechanisms.Representations)
+    ]
+
+
+def share_in(functions: np.ndarray, irreps: list[str]) -> float:
+    return fr.measures.irrep_shares(functions, DEGREE).sel(irrep=irreps).sum().item()
 
 
 @study.claim(
@@ -193,8 +196,7 @@ def hidden_shares(network: Network, irreps: list[str]) -> list[float]:
     total = (neurons**2).sum() / len(left)
     found = []
     for mean in (neurons.mean(1), neurons.mean(0), by_product.mean(0)):
-        shares = fr.measures.irrep_shares(mean, DEGREE).sel(irrep=irreps).sum().item()
-        found.append(shares * (mean**2).sum() / total)
+        found.append(share_in(mean, irreps) * (mean**2).sum() / total)
     return found
 
 

@@ -117,7 +117,7 @@ def _heard_out(receive: Receive, send: Send) -> tuple[Receive, Send]:
     async def receiving() -> Message:
         nonlocal left
         message = await receive()
-        left -= len(message.get("body", b"")) if message.get("more_body") else left
+        left = left - len(message["body"]) if message.get("more_body") else 0
         return message
 
     async def sending(message: Message) -> None:

@@ -21,6 +21,17 @@ _HEADER = 18  # bytes of the longest header of a frame of Zstandard
 _ABSENT = 2**64 - 1  # where a piece begins that a shard has not
 
 
+def lengths(value: Any) -> list[int]:
+    """The lengths of axes.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if not all(type(n) is int and n >= 0 for n in value):
+        raise ValueError(f"{value} are no lengths")
+    return list(value)
+
+
 class Packing(NamedTuple):
     """How the pieces of an array lie in its files.
 
@@ -42,7 +53,7 @@ class Packing(NamedTuple):
             ValueError: it is none that flyroom writes.
         """
         codecs, pieces = described["codecs"], 0
-        shape = described["chunk_grid"]["configuration"]["chunk_shape"]
+        shape = lengths(described["chunk_grid"]["configuration"]["chunk_shape"])
         if codecs[0]["name"] == "sharding_indexed":
             about = codecs[0]["configuration"]
             index = [(one["name"], one.get("configuration")) for one in about["index_codecs"]]
@@ -50,9 +61,10 @@ class Packing(NamedTuple):
                 raise ValueError(f"got shards whose index is packed as {index}")
             if len(codecs) > 1 or about.get("index_location", "end") != "end":
                 raise ValueError("got shards that are packed again, or that begin with their index")
-            inner, codecs = about["chunk_shape"], about["codecs"]
-            pieces = math.prod(n // m for n, m in zip(shape, inner, strict=True))
-            shape = inner
+            inner, codecs = lengths(about["chunk_shape"]), about["codecs"]
+            if any(n % m for n, m in zip(shape, inner, strict=True)):
+                raise ValueError(f"got shards of {shape} in pieces of {inner}")
+            pieces, shape = math.prod(shape) // math.prod(inner), inner
         names = [one["name"] for one in codecs]
         if names not in _ALLOWED:
             raise ValueError(f"got values packed by {names}; allowed: {_ALLOWED}")

@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import spec
 from ..results import StoreError, journal, journal_path
-from ._packed import Packing
+from ._packed import Packing, lengths
 
 Files = dict[str, tuple[int, int]]  # size in bytes and time of change, by path
 
@@ -129,22 +129,13 @@ def _check_array(path: Path, described: dict[str, Any]) -> tuple[int, int, Packi
     if kind not in _BYTES:
         raise StoreError(f"{path}: got values of kind {kind!r}; allowed: {', '.join(_BYTES)}.")
     try:
-        shape = _lengths(described["shape"])
-        pieces = [_lengths(described["chunk_grid"]["configuration"]["chunk_shape"])]
-        inner = [c["configuration"] for c in described["codecs"] if c["name"] == "sharding_indexed"]
-        pieces += [_lengths(one["chunk_shape"]) for one in inner]
+        shape = lengths(described["shape"])
+        piece = lengths(described["chunk_grid"]["configuration"]["chunk_shape"])
         packing = Packing.of(described, _BYTES[kind])
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StoreError(f"{path}: it is damaged ({error!r}).") from error
-    for piece in pieces:
-        _within(path, math.prod(piece) * _BYTES[kind], PIECE)
+    _within(path, math.prod(piece) * _BYTES[kind], PIECE)
     return math.prod(shape) * _BYTES[kind], math.prod(shape[1:]) * _BYTES[kind], packing
-
-
-def _lengths(value: Any) -> list[int]:
-    if not all(type(n) is int and n >= 0 for n in value):
-        raise ValueError(f"{value} are no lengths")
-    return list(value)
 
 
 def _check_checkpoint(path: Path) -> None:
