@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import flyroom as fr
 from helpers import MAPPED, modular, parity
@@ -311,6 +311,22 @@ def test_a_picture_is_saved_as_png_svg_and_the_numbers_behind_it(
     images = [one for one in heatmap.iter() if one.tag.endswith("image")]
     assert images
     assert all("pixelated" in (one.get("style") or "") for one in images)
+
+
+# What a part of the story changes, it changes once it is painted: the next may be chosen before.
+HASTY = """() => setTimeout(async () => {
+    const sentences = document.querySelectorAll(".sentence");
+    for (const sentence of [...sentences].slice(1)) {
+        sentence.click();
+        for (let i = 0; i < 20; i++) await null;
+    }
+}, 100)"""
+
+
+def test_one_may_be_faster_than_the_page(page: Page, files: dict[str, Path]):
+    visit(page, files["sweep"], "page=story")
+    page.evaluate(HASTY)
+    expect(page.locator(".sentence").last).to_have_attribute("aria-current", "step")
 
 
 # Everyone can read it.

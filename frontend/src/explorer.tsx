@@ -66,7 +66,9 @@ function useModel(model: Model, bundle: Bundle): [State, (part: Partial<State>) 
 	}, [model]);
 	const state = useMemo(() => parseState(text, start), [text, bundle]);
 	const change = (part: Partial<State>) => {
-		model.set("state", formatState({ ...state, ...part }));
+		// Not a part of `state`: what is called late, as effects are, would undo what was changed since.
+		const now = parseState(model.get("state"), start);
+		model.set("state", formatState({ ...now, ...part }));
 		model.save_changes();
 	};
 	return [state, change];
