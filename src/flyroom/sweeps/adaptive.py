@@ -100,6 +100,7 @@ def map(
             diagram = survey.diagram(runs)
             if not survey.more(runs, diagram):
                 return diagram.assign_attrs(store=str(path))
+    machine.reach()
     path.parent.mkdir(parents=True, exist_ok=True)
     manifest.start(path)
     with alone(path, manifest):

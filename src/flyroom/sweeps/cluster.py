@@ -68,18 +68,21 @@ class RayCluster(AbstractMachine):
     slots: int | None = None
     checkpoint_every: float = 10.0
 
+    def reach(self) -> None:
+        if ray.is_initialized():
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            with warnings.catch_warnings():  # its servers are forked and at once replaced
+                warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+                ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise SpecError(
+                f"RayCluster.address: got {self.address!r}, where no cluster answers ({error}). "
+                "If it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too."
+            ) from error
+
     def crew(self, runs: int) -> "Cluster":
-        if not ray.is_initialized():
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            try:
-                with warnings.catch_warnings():  # its servers are forked and at once replaced
-                    warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
-                    ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise SpecError(
-                    f"RayCluster.address: got {self.address!r}, where no cluster answers ({error})."
-                    " If it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too."
-                ) from error
         there = ray.cluster_resources()
         cpus, gpus = (
             int(there.get(kind, 0)) if asked is None else asked
@@ -231,8 +234,7 @@ class Cluster(AbstractCrew):
     def process(self, place: int, stop: threading.Event) -> Any:
         """The process at a place, hired if there is none; `None` if it is to stop before it begins.
 
-        One may be lost before it has begun. What it lacks, others lack as well, so if none of a
-        few can begin, that is an error.
+        What one lacks, others lack as well: if none of a few can begin, that is an error.
         """
         for left in reversed(range(ATTEMPTS)):
             if self.processes[place] is not None or stop.is_set():
@@ -243,8 +245,7 @@ class Cluster(AbstractCrew):
             except ray.exceptions.RayActorError as error:
                 ray.kill(hired)
                 if not left:
-                    told = f"a worker of the cluster cannot begin: {error}"
-                    raise ConnectionError(told) from error
+                    raise ConnectionError(f"no worker of Ray can begin: {error}") from error
         return self.processes[place]
 
     def _hired(self, place: int) -> Any:

@@ -85,6 +85,7 @@ def train(
             f"{path} exists already. Go on with it (`flyroom resume {path}`, `fr.resume`), "
             "or choose another store."
         )
+    machine.reach()
     path.parent.mkdir(parents=True, exist_ok=True)
     manifest = Manifest.of(todo.space, provenance())
     manifest.start(path, begin)
@@ -125,6 +126,7 @@ def resume(
         space = manifest.space(path, experiment, steps)
     todo = plan(space.experiment, space.over)
     survey = Survey.read(manifest.survey) if manifest.survey else None
+    machine.reach()
     manifest.start(path)
     with alone(path, manifest):
         if steps is not None:

@@ -75,6 +75,10 @@ class AbstractMachine(abc.ABC):
                 )
 
     @abc.abstractmethod
+    def reach(self) -> None:
+        """Finds it, before anything is written; a `SpecError` says why it cannot."""
+
+    @abc.abstractmethod
     def crew(self, runs: int) -> AbstractCrew:
         """Who is there to train; `runs` are waiting in the largest program."""
 
@@ -103,6 +107,9 @@ class Machine(AbstractMachine):
             workers()  # what the environment gets wrong is said before anything is written
         if self.mapping not in (None, "map", "vmap"):
             raise SpecError(f"Machine.mapping: got {self.mapping!r}; allowed: 'map', 'vmap'.")
+
+    def reach(self) -> None:
+        pass  # this one is here
 
     def crew(self, runs: int) -> "Crew":
         team = devices(self.devices)
