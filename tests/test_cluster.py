@@ -271,22 +271,18 @@ def test_a_cluster_elsewhere_is_reached_by_its_address_and_token(tmp_path: Path)
     environment = {**os.environ, **token, "GRPC_ENABLE_FORK_SUPPORT": "0"}
     where = ["--on", f"ray://127.0.0.1:{port}", "--store", "a.zarr"]
     words = ["--set", "task.p=11", "--steps", "40", "--over", "seed=0:3", "--quiet"]
-
-    def trained() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    with head_of_a_cluster(port, environment) as folder:
+        done = subprocess.run(
             [sys.executable, "-m", "flyroom", "train", "pair-mod67", *words, *where],
             cwd=tmp_path, env=environment, check=False, capture_output=True, text=True,
         )  # fmt: skip
-
-    with head_of_a_cluster(port, environment) as folder:
-        done = trained()
         logs = folder.glob("session_latest/logs/ray_client_server*")
         told = [f"{log.name}: {log.read_text('utf-8')}" for log in logs]
     assert done.returncode == 0, "\n".join([done.stderr, *told])
     assert fr.open(tmp_path / "a.zarr").status.values.tolist() == [Status.FINISHED] * 3
 
 
-def test_a_cluster_that_does_not_answer_leaves_no_store(
+def test_where_no_cluster_answers_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def init(address: str, **options: Any) -> None:
@@ -301,6 +297,11 @@ def test_a_cluster_that_does_not_answer_leaves_no_store(
     with pytest.raises(SpecError, match="where no cluster answers"):
         fr.map(modular(), over, rule=fr.measures.phase_liu, store=store, machine=machine)
     assert list(tmp_path.iterdir()) == []
+    fr.train(modular(), store=store, machine=MAPPED)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(SpecError, match="where no cluster answers"):
+        fr.resume(store, steps=50, machine=machine)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 @contextlib.contextmanager
