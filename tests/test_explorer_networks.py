@@ -184,12 +184,11 @@ def test_rounded_to_its_ideal_construction(page: Page, trained: Trained):
     before = outcome(page)
     button.click()
     ideal = fr.mechanisms.idealise(network, trained.task)
-    inputs = trained.inputs[:, [1, 3] if trained.inputs.shape[1] == 5 else [0, 1]]
-    close(page, trained.scored(logits_of(ideal, inputs)))
+    close(page, trained.scored(logits_of(ideal, trained.inputs)))
     assert outcome(page) != before
     page.get_by_role("button", name="neuron 3", exact=True).click()
     patches = neurons_off(ideal, [3])
-    close(page, trained.scored(logits_of(ideal, inputs, patches)))
+    close(page, trained.scored(logits_of(ideal, trained.inputs, patches)))
     page.get_by_label("step", exact=True).fill("0")
     shared.settled(page)
     assert button.is_disabled()

@@ -227,6 +227,44 @@ def test_the_published_network_still_adds_when_idealised(published):
     assert explain(idealise(found), task).accuracy == pytest.approx(0.970, abs=0.005)
 
 
+def test_the_published_pizza_still_adds_when_idealised(published):
+    task = fr.tasks.ModularArithmetic(p=59)
+    found = explain(fr.interop.read(published / "pizza_model_a.pt"), task)
+    assert explain(idealise(found), task).accuracy == pytest.approx(0.998, abs=0.002)
+    network = found.subject.network
+    np.testing.assert_allclose(
+        found.subject.said, np.asarray(network.blocks[0].out @ network.unembed), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("encoding", ["equals", "equation"])
+def test_an_ideal_network_reads_what_the_task_writes(encoding: str):
+    task = fr.tasks.ModularArithmetic(p=P, encoding=encoding)
+    plain = constructed.circles(P, 5, (2, 7))
+    inputs, tokens, classes, spans = task.signature
+    assert tokens is not None and spans is not None
+    first = np.zeros((*inputs, tokens, plain.w_in.shape[1]), np.float32)
+    first[[span == (0, P) for span in spans], :P] = plain.w_in
+    out = np.pad(np.asarray(plain.w_out), [(0, 0), (0, classes - P)])
+    network = fr.models.MLPNetwork(
+        first=jnp.asarray(first),
+        weights=(jnp.asarray(out),),
+        biases=(None, None),
+    )
+    found = explain(network, task)
+    assert found.holds
+    assert explain(idealise(found), task).accuracy == 1
+
+
+@pytest.mark.parametrize(
+    "model", [fr.models.MLP(widths=(8, 8)), fr.models.Transformer(layers=2, width=8, heads=2)]
+)
+def test_where_more_than_a_sum_follows_the_neurons_there_is_no_ideal(model):
+    network = model.init(TASK.signature, P, key=jax.random.key(0))
+    with pytest.raises(fr.SpecError, match="with one layer of neurons whose activations add"):
+        idealise(network, TASK)
+
+
 def test_what_learned_nothing_has_no_ideal_that_adds():
     model = fr.models.FactoredMLP(width=24, embed_width=32)
     network = model.init(TASK.signature, P, key=jax.random.key(0))

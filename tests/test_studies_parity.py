@@ -152,6 +152,21 @@ def test_the_fourier_gap_of_a_conjunction():
     assert float(gap(network, context)) == pytest.approx(1 / 16, abs=0.004)  # mean of two neurons
 
 
+def test_points_have_a_line_through_their_medians_and_leave_out_what_is_not_finite():
+    places = np.array([0.1, 0.1, 0.1, 0.5, 0.9])
+    values = np.array([3.0, 1.0, 8.0, np.inf, 2.0])
+    names = "abcdefg"
+    figure = studies.points(dict.fromkeys(names, (places, values)), "place", "value", log=True)
+    (axes,) = figure.axes
+    dots, line = axes.lines[:2]
+    assert list(np.asarray(dots.get_ydata())) == [3.0, 1.0, 8.0, 2.0]
+    assert list(np.asarray(line.get_xdata())) == [0.1, 0.9]
+    assert list(np.asarray(line.get_ydata())) == [3.0, 2.0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.1", "0.5", "0.9"]
+    drawn = {(one.get_color(), one.get_linestyle()) for one in axes.lines[1::2]}
+    assert len(drawn) == len(names)  # nobody looks like another
+
+
 def test_a_swept_value_has_a_colour_and_a_median_of_its_own():
     steps = np.array([0, 10, 20])
     runs = jumping("task.noise", {0.0: [10, 10, 20], 0.1: [20, 20, 20]}, steps)

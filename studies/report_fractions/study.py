@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import flyroom as fr
-from flyroom.studies import Finding, Study, Sweep, curves, median
+from flyroom.studies import Finding, Study, Sweep, curves, median, points
 
 REPORT = "arXiv:2412.10898"
 FRACTION = "task.train_fraction"
@@ -277,6 +277,19 @@ def tracked(data):
 @study.picture("The simple transformer at each fraction: training (blue) and test (vermilion).")
 def by_fraction(data):
     return fr.figures.overview(data["transformers"])
+
+
+@study.picture("Steps until the simple transformer generalises; a run that does not has no dot.")
+def steps_by_fraction(data):
+    runs = data["transformers"]
+    series = {
+        "memorised": fr.measures.memorization_step(runs).values,
+        "generalised": fr.measures.generalization_step(runs).values,
+    }
+    places = runs[FRACTION].values
+    return points(
+        {k: (places, v) for k, v in series.items()}, "fraction trained on", "steps", log=True
+    )
 
 
 def over_steps(label: str, words: str, only: float | None = None) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 import flyroom as fr
-from flyroom.studies import Finding, Study, Sweep
+from flyroom.studies import Finding, Study, Sweep, points
 
 REPORT = "arXiv:2412.10898, figure 5"
 FRACTION = "task.train_fraction"
@@ -126,6 +126,15 @@ def memorised(data):
     }
     note = ", ".join(f"{n.replace('_', ' ')} {t:,.0f}" for n, t in times.items())
     return Finding(max(times.values()), None, len(times), note=note)
+
+
+@study.picture("Test accuracy after all steps by the fraction that is trained on.")
+def by_fraction(data):
+    series = {
+        name.replace("_", " "): (runs[FRACTION].values, runs.test_accuracy.isel(step=-1).values)
+        for name, runs in data.items()
+    }
+    return points(series, "fraction trained on", "test accuracy")
 
 
 def grid(name: str) -> None:

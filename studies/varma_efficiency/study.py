@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import flyroom as fr
-from flyroom.studies import Finding, Study, Sweep, curves, median
+from flyroom.studies import Finding, Study, Sweep, curves, median, points
 
 VARMA = "Varma et al. 2023, arXiv:2309.02390"
 QUANTA = "Quanta Magazine 2024, “How Do Machines ‘Grok’ Data?”"
@@ -164,6 +164,20 @@ def costlier(data):
     most = data["general"][FRACTION].values
     most = most == most.max()
     return median(efficiency(data["general"])[most] / efficiency(data["memory"])[most])
+
+
+@study.picture("Efficiency of networks that generalised, and of those that only remember.")
+def efficiencies(data):
+    general, memory = data["general"], data["memory"]
+    kept = {
+        "generalised": (general, generalised(general)),
+        "remembers": (memory, memory.train_accuracy.isel(step=-1).values >= 0.99),
+    }
+    series = {
+        name: (runs[FRACTION].values[good], efficiency(runs)[good])
+        for name, (runs, good) in kept.items()
+    }
+    return points(series, "fraction trained on", "margin by squared weight norm", log=True)
 
 
 @study.picture("Right labels: accuracy on training (blue) and test examples (vermilion).")

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.stats
 
 import flyroom as fr
-from flyroom.studies import Finding, Study, Sweep, curves, median, share
+from flyroom.studies import Finding, Study, Sweep, curves, median, points, share
 
 ZHONG = "Zhong et al. 2023, arXiv:2306.17844"
 P = 59
@@ -318,6 +318,21 @@ def not_circular(data):
     return share(each(circularity, evenly(data["rates"])) < 0.995)
 
 
+@study.claim(
+    "ZH7-layers",
+    "share of the networks of 2 to 4 layers with circularity 0.995",
+    "0.0995, 0.1155 and 0.0608, where one layer has 0.34 to 0.40",
+    ZHONG,
+    band=(0.0, 0.2),
+    at="full",
+)
+def layered(data):
+    runs = data["layers"]
+    found, layers = each(circularity, runs) >= 0.995, runs["model.layers"].values
+    note = ", ".join(f"{n} layers {found[layers == n].mean():.3f}" for n in np.unique(layers))
+    return share(found, note=note)
+
+
 def of_linear(claim: str, words: str, measure: Measure, published: str, band) -> None:
     """The claim about one measure of the source's model β."""
 
@@ -361,6 +376,16 @@ def learned(data):
 @study.picture("Training (blue) and test accuracy (vermilion) of all networks.")
 def over_steps(data):
     return curves(data["rates"], ("train_accuracy", "test_accuracy"), ("train_loss", "test_loss"))
+
+
+@study.picture("From pizza to clock: both measures of each network at the end, and their medians.")
+def by_rate(data):
+    runs = data["rates"]
+    series = {
+        measure.__name__: (runs[RATE].values, each(measure, runs))
+        for measure in (symmetricity, irrelevance)
+    }
+    return points(series, "attention rate", "measure of the network")
 
 
 @study.picture("Each network: accuracy over steps, by attention rate and seed.")

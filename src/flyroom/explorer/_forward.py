@@ -58,7 +58,7 @@ def forward(experiment: Experiment, kept: list[Any]) -> dict[str, Any]:
         "trained": _trained(experiment, inputs),
         "reading": _reading(last),
         "network": jax.tree.map(lambda *each: np.stack(each), *trees),
-        "ideal": _ideal(last, task, trees[-1]),
+        "ideal": _ideal(last, task, trees[-1], inputs),
     }
 
 
@@ -81,7 +81,7 @@ def _trained(experiment: Experiment, inputs: np.ndarray) -> UInt8[np.ndarray, "q
     return np.array([key in known for key in keys(inputs)], np.uint8)
 
 
-def _ideal(network: Any, task: Any, tree: Tree) -> dict[str, Any]:
+def _ideal(network: Any, task: Any, tree: Tree, inputs: np.ndarray) -> dict[str, Any]:
     """The pure waves that a network of one hidden layer stands for, in the form of a formula."""
     one_layer = "attention" not in tree and len(tree["layers"]) == 1
     if not (isinstance(task, ModularArithmetic) and one_layer):
@@ -93,4 +93,7 @@ def _ideal(network: Any, task: Any, tree: Tree) -> dict[str, Any]:
         ideal = mechanisms.idealise(network, task)
     except SpecError as error:
         return none(str(error))
-    return jax.tree.map(lambda x: x[None], formula(ideal, 2))
+    asked = operands(task)
+    assert asked is not None
+    of_pairs = of_operands(formula(ideal, inputs.shape[1]), asked, inputs[0])
+    return jax.tree.map(lambda x: x[None], of_pairs)

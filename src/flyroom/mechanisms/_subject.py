@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from ..models import AbstractNetwork
 
 ROWS = 4096  # questions that go through a network at once
+SUM = 1e-3  # of what many neurons add: a sum of what each of them adds is as close as that
 ROUNDING = 1e-6  # of the largest logit: what float32 does not tell from nothing
 
 Answers = Float[np.ndarray, "..."]
@@ -123,6 +124,24 @@ class AbstractSubject(abc.ABC):
         assert self.heard is not None
         rows = {"x": self.inputs, "value": values.astype(np.float32)}
         return by_rows(_patched, rows, self.network, self.heard.name)
+
+    @functools.cached_property
+    def said(self) -> Float[np.ndarray, "neuron output"] | None:
+        """What each neuron of the first layer adds to each output; `None` if outputs are no sum.
+
+        It is found by asking, so that it holds of whatever comes after the neurons.
+        """
+        if self.heard is None or self.inputs is None:
+            return None
+        name, count = self.heard.name.replace("preactivation", "hidden"), self.heard.values.shape[1]
+        others = np.random.default_rng(0).normal(size=(8, count))
+        values = np.concatenate([np.zeros((1, count)), np.eye(count), others]).astype(np.float32)
+        rows = {"x": np.repeat(self.inputs[:1], len(values), axis=0), "value": values}
+        silent, *outputs = by_rows(_patched, rows, self.network, name).astype(np.float64)
+        added = np.array(outputs) - silent
+        each, together = added[:count], added[count:]
+        is_sum = np.abs(others @ each - together).max() <= SUM * np.abs(together).max()
+        return each if is_sum else None
 
 
 @jax.jit

@@ -3,7 +3,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..measures import answer_matrix, has_tables, reads_tokens
 from ..models import AbstractNetwork, MLPNetwork
 from ..spec import SpecError
 from ..tasks import GroupOperation, ModularArithmetic
@@ -29,16 +28,20 @@ def idealise(
     vectors, are what the mechanism demands. If this network answers as well, no weight did anything
     else that was needed.
 
+    Of a transformer this is what its neurons hear when attention adds its inputs, as in a pizza;
+    products of waves, by which attention makes a clock, are not in it. Then the network that
+    comes out answers worse, and so says that these were needed.
+
     Args:
-        what: the explanation of a network of one hidden layer, or the network.
+        what: the explanation of a network with one layer of neurons, or the network.
         task: what the network answers; not needed with an explanation.
 
     Returns:
-        A network that reads pairs of residues or permutations, as the task numbers them.
+        A perceptron that reads pairs of residues or permutations as the task writes them.
 
     Raises:
-        SpecError: it was another task, or what was explained has no matrices from residues to
-            neurons and from these to answers.
+        SpecError: it was another task, or what was explained reads no tokens, or has no neurons of
+            whose activations its logits are a sum.
 
     Example:
         >>> import flyroom as fr
@@ -55,21 +58,21 @@ def idealise(
     else:
         subject, known = Pairs.of(what, task), None
     network: Any = subject.network
-    out = answer_matrix(network)
     form = next((one for one in _FORMS if one.applies(subject.task)), None)
-    if form is None or not (has_tables(network) and reads_tokens(network) and out is not None):
+    inputs, tokens, classes, spans = subject.task.signature
+    said = None if form is None or tokens is None else subject.said
+    if form is None or tokens is None or said is None or not hasattr(network, "activation"):
         raise SpecError(
             f"idealise: got {type(network).__name__} on {type(subject.task).__name__}; "
-            "allowed: a network of one hidden layer with a matrix from residues or permutations to "
-            "neurons (`w_in` or `first`) and one to answers, on ModularArithmetic or "
-            "GroupOperation."
+            "allowed: a network that reads tokens, with one layer of neurons whose activations "
+            "add to the logits, on ModularArithmetic or GroupOperation."
         )
     fit = form.fit(subject) if known is None else known.by(form).fit
     (left, right, answers), _, size = numbers(subject.task)
-    neurons = len(fit.mean)
-    first, back = np.zeros((2, size, neurons)), np.zeros((neurons, size))
-    first[0, left], first[1, right] = fit.left, fit.right
-    back[:, answers] = fit.answers(np.asarray(out, np.float64)[:, subject.counting.answers])
+    first, back = np.zeros((*inputs, tokens, len(said))), np.zeros((len(said), classes))
+    one, other = (place for place, span in enumerate(spans) if span == (0, size))
+    first[one, left], first[other, right] = fit.left, fit.right
+    back[:, answers] = fit.answers(said[:, subject.counting.answers])
     return MLPNetwork(
         first=jnp.asarray(first, jnp.float32),
         weights=(jnp.asarray(back, jnp.float32),),

@@ -7,6 +7,7 @@ from .pictures import (
     clouds as clouds,
     curves as curves,
     lines as lines,
+    points as points,
     stacks as stacks,
 )
 from .replication import write_replication as write_replication

@@ -187,6 +187,43 @@ def lines(series: Mapping[str, xr.DataArray], *, lowest: float | None = None) ->
     return figure
 
 
+@styled
+def points(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str, *, log: bool = False
+) -> Figure | SubFigure:
+    """A dot for each run, in the colour of its series, and a line through the medians of places.
+
+    Args:
+        series: by name, where each run is and what it came to. What is not finite is not drawn.
+        x: what the places are.
+        y: what the runs came to.
+        log: logarithmic axes, for values that are all positive.
+
+    Example:
+        >>> rate = np.repeat([0.0, 0.5, 1.0], 4)
+        >>> figure = points({"a": (rate, 1 - rate**2)}, "attention rate", "symmetricity")
+    """
+    figure = canvas(None, 6.4, 3.2)
+    axes = figure.subplots()
+    for number, (name, (places, values)) in enumerate(series.items()):
+        again, color = divmod(number, len(FREQUENCIES))  # who is as green as another is dashed
+        color, style = FREQUENCIES[color], ("-", "--", ":")[again % 3]
+        kept = np.isfinite(values)
+        places, values = places[kept], values[kept]
+        axes.plot(places, values, "o", color=color, markersize=4, alpha=0.5, markeredgewidth=0)
+        levels = np.unique(places)
+        medians = [np.median(values[places == level]) for level in levels]
+        axes.plot(levels, medians, style, color=color, label=name)
+    axes.set(xlabel=x, ylabel=y)
+    if log:
+        axes.set(xscale="log", yscale="log")
+        ticks = np.unique(np.concatenate([places for places, _ in series.values()]))
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+    figure.legend(loc="outside right upper", labelcolor=INK)
+    return figure
+
+
 def _color(name: str, line: int) -> str:
     side = {"train": TRAIN, "test": TEST}
     return side.get(name.partition("_")[0], FREQUENCIES[line % len(FREQUENCIES)])
