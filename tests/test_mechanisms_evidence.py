@@ -242,7 +242,8 @@ def test_an_ideal_network_reads_what_the_task_writes(encoding: str):
     task = fr.tasks.ModularArithmetic(p=P, encoding=encoding)
     plain = constructed.circles(P, 5, (2, 7))
     inputs, tokens, classes, spans = task.signature
-    assert tokens is not None and spans is not None
+    assert tokens is not None
+    assert spans is not None
     first = np.zeros((*inputs, tokens, plain.w_in.shape[1]), np.float32)
     first[[span == (0, P) for span in spans], :P] = plain.w_in
     out = np.pad(np.asarray(plain.w_out), [(0, 0), (0, classes - P)])
