@@ -104,7 +104,8 @@ def main() -> None:
     if given.only != "compare":
         for case in ("blog_parity", "overheads", "queue"):
             print(f"\n{case}: `{json.dumps(run(['-m', 'benchmarks.ours', case]))}`", flush=True)
-        print(f"\nstore: `{json.dumps(run(['-m', 'benchmarks.store']))}`", flush=True)
+        for case in ("store", "planning"):
+            print(f"\n{case}: `{json.dumps(run(['-m', f'benchmarks.{case}']))}`", flush=True)
         print(f"\nmachine: `{json.dumps(run([str(HERE / 'machine.py')]))}`", flush=True)
 
 
