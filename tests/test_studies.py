@@ -402,7 +402,7 @@ def test_the_claims_that_the_studies_hold():
     known = {c.id for name in NAMES for c in studies.load(name, ROOT).claims}
     ids = """
         B1 B2 B3 B4 B5 B5x B5y B6 B7 B8 B9 B10 BA BA1 BA2 BA3 CH1 GD1 GD2 GD3 GD4 GD5 GD6
-        GD7 GD8 GD9 GD10 LL1 ME1 ME2 MO2 NA1 NA2 NA3 NA4 NA5 NA6 NA8 NO2 P1 P2 P3 P4 P5 P6 P7 P8
+        GD7 GD8 GD9 GD10 LL1 ME1 ME2 MO2 NA1 NA2 NA3 NA4 NA5 NA6 NA8 NO1 NO2 P1 P2 P3 P4 P5 P6 P7 P8
         P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 PW1 PW2 PW3 PW4 PW5 Q8 R1 R2 R3
         R4 R5 R6 ST1 VA1 ZH ZH1 ZH2 ZH3 ZH4 ZH5 ZH6 ZH7
     """

@@ -8,6 +8,7 @@ import flyroom as fr
 from flyroom.studies import Finding, Study, Sweep, curves, median, points
 
 VARMA = "Varma et al. 2023, arXiv:2309.02390"
+NOTSAWO = 'Notsawo et al. 2023, "Predicting Grokking Long Before it Happens", arXiv:2306.13253'
 QUANTA = "Quanta Magazine 2024, “How Do Machines ‘Grok’ Data?”"
 FRACTION = "task.clean.train_fraction"
 
@@ -164,6 +165,32 @@ def costlier(data):
     most = data["general"][FRACTION].values
     most = most == most.max()
     return median(efficiency(data["general"])[most] / efficiency(data["memory"])[most])
+
+
+@study.claim(
+    "NO1",
+    "share of the variance of log steps to generalise that a r^b + c explains, r the fraction "
+    "trained on; what is censored is part of the fit",
+    "≥ 0.9: such a law fits",
+    f"{NOTSAWO}; the same networks as above",
+    band=(0.9, 1.0),
+    needs=8,
+)
+def law_of_fractions(data):
+    times = fr.measures.generalization_step(data["general"])
+    law = fr.measures.scaling_law(times, FRACTION, form="floor")
+    reached = times.notnull().values
+    logs = np.log(times.values[reached])
+    left = logs - np.log(law.at(times[FRACTION].values[reached])[0])
+    return Finding(1 - left.var() / logs.var(), None, int(reached.sum()), note=str(law))
+
+
+@study.picture(
+    "Steps to generalise by the fraction trained on; open: censored. The law is that of NO1."
+)
+def steps_by_fraction(data):
+    times = fr.measures.generalization_step(data["general"])
+    return fr.figures.scaling(times, FRACTION, form="floor")
 
 
 @study.picture("Efficiency of networks that generalised, and of those that only remember.")
