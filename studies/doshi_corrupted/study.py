@@ -24,12 +24,20 @@ base = fr.spec.replace(
 )
 noisy = fr.spec.replace(base, {"task.noise": NOISE})
 GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
+DROPOUT = (0.3, 0.6)  # with 0.9 nothing is learned in 1,000 steps
 
 
 def decay(phase: str, steps: int, seeds: int) -> Sweep:
     """Runs in one phase, with the weight decay that the source gives for it."""
     values = {"optimizer.weight_decay": DECAYS[phase], "steps": steps}
     return Sweep(fr.spec.replace(noisy, values), {"seed": range(seeds)})
+
+
+def dropped(seeds: int) -> Sweep:
+    """Runs without decay that drop neurons while they train."""
+    values = {"optimizer.weight_decay": 0.0, "steps": 1000, "model.dropout": DROPOUT[0]}
+    over = {"model.dropout": DROPOUT, "seed": range(seeds)}
+    return Sweep(fr.spec.replace(noisy, values), over)
 
 
 def sweeps(seeds: int, long: int, cells: int, grid: tuple[float, ...]) -> dict[str, Sweep]:
@@ -47,6 +55,7 @@ def sweeps(seeds: int, long: int, cells: int, grid: tuple[float, ...]) -> dict[s
         "partial": decay("partial", 500, seeds),
         "full": decay("full", 500, seeds),
         "forgetting": decay("forgetting", 5000, long),
+        "dropout": dropped(seeds // 3),
         "minibatch": Sweep(minibatch, {"seed": range(seeds)}),
         "batch_norm": Sweep(normed, {"seed": range(seeds)}),
         "map": Sweep(
@@ -216,6 +225,29 @@ def boundary(data):
     steps = int(runs.step[-1])
     note = f"smallest fraction with test accuracy 0.9 after {steps:,} steps (1: none): {note}"
     return Finding(breaks, None, runs.sizes["run"], note=note)
+
+
+@study.claim(
+    "GD8-dropout",
+    "how often more dropout (0, 0.3, 0.6) goes with less memory of wrong labels, without decay",
+    "always: dropout makes inversion of coexistence, as decay does",
+    f"{DOSHI}, phase diagrams for dropout; our band",
+    band=(1.0, 1.0),
+    needs=5,
+)
+def dropping(data):
+    runs = data["dropout"]
+    rates = np.unique(runs["model.dropout"].values)
+    levels = [data["coexistence"]]
+    levels += [runs.isel(run=runs["model.dropout"].values == rate) for rate in rates]
+    memory, test = (
+        [float(np.mean(last(one, f"{name}_accuracy"))) for one in levels]
+        for name in ("corrupted", "test")
+    )
+    words = [f"{m:.3f} and {t:.3f}" for m, t in zip(memory, test, strict=True)]
+    note = f"accuracy on wrong labels and on test examples: {', '.join(words)}"
+    falls = [more < less for less, more in itertools.pairwise(memory)]
+    return Finding(float(np.mean(falls)), None, sum(x.sizes["run"] for x in levels), note=note)
 
 
 def with_batches(
