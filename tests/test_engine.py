@@ -13,6 +13,7 @@ import xarray as xr
 
 import flyroom as fr
 from flyroom.training import engine, ensemble
+from flyroom.typing import FloatScalar
 from helpers import BATCHED, MAPPED, Moody, assert_same_bits, both_mappings, modular, parity
 
 EXPERIMENTS = pytest.mark.parametrize("make", [modular, parity])
@@ -245,6 +246,28 @@ def test_a_task_that_fails_for_one_seed_fails_one_run(error: type[Exception]):
     names = [fr.training.Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
     assert "not this one" in runs.attrs["failures"]["2"]
+
+
+class Choosy(fr.models.MLP):
+    """A model of which two fields do not go together, which no field alone can tell."""
+
+    gain: FloatScalar = fr.spec.leaf(1.0)
+
+    def __check_init__(self) -> None:
+        together = (self.gain, self.init_scale)
+        if not any(map(eqx.is_array, together)) and together == (2.0, 2.0):
+            raise ValueError("gain and init_scale do not go together")
+
+
+def test_a_combination_that_cannot_be_built_fails_one_run(tmp_path: Path):
+    experiment = modular(model=Choosy(widths=(4,)))
+    over = {"model.gain": [1.0, 2.0], "model.init_scale": [2.0, 1.0]}
+    store = tmp_path / "runs.zarr"
+    with pytest.warns(UserWarning, match="1 of 4 runs failed, run 2 with: ValueError: gain and"):
+        runs = fr.train(experiment, over, store=store, machine=MAPPED)
+    names = [fr.training.Status(s).name for s in runs.status.values]
+    assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
+    assert_same_bits(runs, fr.resume(store, machine=MAPPED))
 
 
 class Fragile(fr.training.AbstractCondition):

@@ -98,6 +98,22 @@ def test_an_event_may_not_change_the_number_of_minibatches():
         plan(parity(events=(event,)))
 
 
+@both_mappings
+def test_runs_may_differ_in_how_many_events_and_stops_they_have(machine: fr.Machine):
+    soon = fr.Reaches("train_loss", 9.0, records=2, falling=True)
+    later = fr.Event(fr.AtStep(step=4), {FRACTION: 0.5})
+    some = {"events": [(), (LESS,), (later, LESS)], "stop": [(), (soon,)]}
+    runs = fr.train(modular(), over=some, machine=machine)
+    assert runs.event_0_step.values.tolist() == [-1, -1, 16, -1, 4, -1]
+    assert runs.event_1_step.values.tolist() == [-1, -1, -1, -1, 16, -1]
+    ends = runs.last_step.values
+    assert (ends[::2] == modular().steps).all()
+    assert (ends[1::2] < 16).all()  # stopped, so that neither event at 16 has come
+    alone = fr.train(modular(events=(later, LESS)), machine=machine)
+    both = (one.train_loss.dropna("step").values for one in (runs.isel(run=4), alone.isel(run=0)))
+    np.testing.assert_allclose(*both, rtol=1e-5)
+
+
 def test_new_values_are_swept_in_one_program():
     path = "events.0.set.optimizer.weight_decay"
     event = fr.Event(fr.AtStep(step=8), {"optimizer.weight_decay": 0.0})

@@ -386,10 +386,9 @@ class Correspondent(threading.Thread):
 
     def _lost(self, group: int, run: int, told: str) -> None:
         """Writes down that a run failed, whatever it was that ended its unit each time."""
-        experiment = self.job.experiment_of(run)
         there = self.restored.get(run)
         step = there.progress.age if there else 0
-        row = np.zeros(1, end_dtype(len(experiment.conditions), len(experiment.events)))
+        row = np.zeros(1, end_dtype(*self.job.space.most))
         row["run"], row["step"], row["status"], row["fired"] = run, step, Status.FAILED, -1
         point = self.job.space.point(run)
         message = f"what trained it failed {ATTEMPTS} times, at {point}: {told}"

@@ -200,10 +200,7 @@ def _run(path: Path, todo: Plan, machine: AbstractMachine, survey: Survey | None
     """Trains everything that is not over yet, and completes the store; says what failed."""
     notes, console = journal.journal_path(path), Console(stderr=True) if machine.progress else None
     experiment_of = functools.lru_cache(maxsize=1024)(todo.space.at)
-
-    def budget(run: int) -> int:
-        return experiment_of(run).steps
-
+    budget = functools.lru_cache(maxsize=1024)(todo.space.steps)
     (restored, over), told = checkpoint.load(notes, budget), failures.read(notes)
     manifest = Manifest.read(path)
     schema = manifest.schema(todo)

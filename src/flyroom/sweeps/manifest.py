@@ -187,7 +187,7 @@ class Manifest:
             curves=_curves(todo),
             axes={path: _column(space, path) for path in space.axes},
             program=program,
-            events=len(space.experiment.events),
+            events=space.most[1],
             attrs={"title": "flyroom runs", "fingerprint": self.fingerprint, **written},
         )
 

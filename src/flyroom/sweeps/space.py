@@ -1,5 +1,6 @@
 """The runs of a sweep: every combination of the rows of some tables, numbered."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -108,6 +109,20 @@ class Space:
     def at(self, run: int) -> Experiment:
         """The experiment that one run is."""
         return spec.replace(self.experiment, self.point(run))
+
+    def steps(self, run: int) -> int:
+        """The budget of one run, even of one whose experiment cannot be built."""
+        return self.point(run).get("steps", self.experiment.steps)
+
+    @functools.cached_property
+    def most(self) -> tuple[int, int]:
+        """How many conditions, and how many events, none of the runs has more of."""
+        axes = self.axes
+        stops, events = (
+            max(map(len, (getattr(self.experiment, name), *axes.get(name, ()))))
+            for name in ("stop", "events")
+        )
+        return stops + events, events
 
 
 def _table(given: str | tuple[str, ...], rows: Any) -> dict[str, _Column]:

@@ -163,8 +163,8 @@ class Worker(threading.Thread):
         """Where a run stands before this worker has touched it."""
         if (restored := self.job.restored.get(number)) is not None:
             return dataclasses.replace(restored.progress)
-        experiment = self.job.experiment_of(number)
-        return Progress(number, 0, [0] * len(experiment.conditions), [-1] * len(experiment.events))
+        conditions, events = self.job.space.most
+        return Progress(number, 0, [0] * conditions, [-1] * events)
 
     def _record(
         self,
