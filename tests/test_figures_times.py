@@ -44,6 +44,29 @@ def test_runs_still_observed_are_counted_below_each_tick(times):
         assert said[at : at + len(ticks)] == counts
 
 
+def test_what_the_test_says_of_settings_stands_above_them(times):
+    assert str(measures.logrank(times, DECAY)) in words(figures.survival_curves(times, by=DECAY))
+    assert not any("log-rank" in one for one in words(figures.survival_curves(times)))
+
+
+def test_intervals_show_each_number_and_where_there_is_no_bound():
+    estimates = {
+        "both": measures.Estimate(0.9, 0.7, 1.0),
+        "open": measures.Estimate(0.6, 0.5, np.inf),
+        "none": measures.Estimate(0.5, NAN, NAN),
+    }
+    figure = figures.intervals(estimates, label="area", reference=0.4)
+    (axes,) = figure.axes
+    *lines, dots, reference = axes.lines
+    np.testing.assert_array_equal(dots.get_xydata(), [[0.9, 0], [0.6, 1], [0.5, 2]])
+    first, second, arrow = lines
+    np.testing.assert_array_equal(first.get_xdata(), [0.7, 1.0])
+    assert np.asarray(second.get_xdata())[1] == np.asarray(arrow.get_xdata())[0] > 1
+    assert arrow.get_marker() == ">"
+    np.testing.assert_array_equal(reference.get_xdata(), [0.4, 0.4])
+    assert [text.get_text() for text in axes.get_yticklabels()] == list(estimates)
+
+
 def test_a_setting_without_a_record_is_named_in_the_survival_picture():
     figure = figures.survival_curves(times_of([5, NAN], [9, NAN], seed=[0, 1]), by="seed")
     assert {"seed 0: 1 of 1", "seed 1: none observed"} <= {*words(figure)}

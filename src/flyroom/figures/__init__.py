@@ -14,6 +14,7 @@ from .palette import palette as palette, ramps as ramps
 from .report import write_report as write_report
 from .run import plot as plot
 from .times import (
+    intervals as intervals,
     paired as paired,
     scaling as scaling,
     survival_curves as survival_curves,

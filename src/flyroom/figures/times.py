@@ -1,6 +1,6 @@
 """When runs got there, with those that did not in every picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -24,7 +24,7 @@ def survival_curves(
     """Share of runs that got there by each step (Kaplan–Meier), with its log–log interval.
 
     Small upright strokes mark runs that are censored. Below stands how many runs had not got there
-    and were still observed.
+    and were still observed; above settings what the log-rank test says of them.
 
     Args:
         times: a time over `run`, as from `generalization_step`.
@@ -52,7 +52,56 @@ def survival_curves(
     axes.xaxis.set_major_formatter(STEPS)
     _still_observed(axes, list(parts.values()), colors)
     # Above the axes, because lines may be anywhere in them.
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5)
+    told = None if by is None or len(parts) < 2 else _compared(times, by)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.5, title=told, alignment="left",
+        title_fontsize=8,
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def intervals(
+    estimates: Mapping[str, measures.Estimate],
+    *,
+    label: str = "",
+    reference: float | None = None,
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """Numbers below each other, each with its interval; one that has no bound ends in an arrow.
+
+    Args:
+        estimates: by name, as from `fr.measures.bootstrap`.
+        label: what the numbers are.
+        reference: a value to hold them against, such as what chance gives: a dashed line.
+        figure: the figure or subfigure to draw in; a new one if `None`.
+
+    Example:
+        >>> import flyroom as fr
+        >>> found = {"loss": fr.measures.Estimate(0.9, 0.8, 1.0)}
+        >>> drawn = fr.figures.intervals(found, label="area under the curve", reference=0.5)
+    """
+    figure = canvas(figure, 5.6, 0.9 + 0.34 * len(estimates))
+    axes = figure.subplots()
+    ends = [end for one in estimates.values() for end in (one.value, one.low, one.high)]
+    ends = [end for end in (*ends, reference) if end is not None and np.isfinite(end)]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    room = 0.06 * (high - low) or 1.0
+    for row, one in enumerate(estimates.values()):
+        if np.isnan([one.low, one.high]).any():
+            continue
+        sides = np.clip([one.low, one.high], low - room, high + room)
+        axes.plot(sides, [row, row], color=TEST, linewidth=1.6)
+        for side, marker in zip((one.low, one.high), "<>", strict=True):
+            if np.isinf(side):
+                axes.plot(np.clip(side, low - room, high + room), row, marker, color=TEST)
+    values = [one.value for one in estimates.values()]
+    axes.plot(np.where(np.isfinite(values), values, np.nan), range(len(values)), "o", color=TEST)
+    if reference is not None:
+        axes.axvline(reference, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_yticks(range(len(estimates)), list(estimates))
+    axes.set(xlabel=label, xlim=(low - 1.5 * room, high + 1.5 * room))
+    axes.set_ylim(len(estimates) - 0.5, -0.5)
     return figure
 
 
@@ -210,6 +259,14 @@ def _survival(axes: Axes, times: xr.DataArray, color: str, name: str) -> None:
     ended = np.unique(times.censored_at.values[times.censored_at.notnull().values])
     at = share[np.searchsorted(step, ended, side="right") - 1]
     axes.plot(ended, at, "|", color=color, markersize=8)
+
+
+def _compared(times: xr.DataArray, by: str | Sequence[str]) -> str | None:
+    """What the log-rank test says of settings, if there is enough to compare."""
+    try:
+        return str(measures.logrank(times, by))
+    except ValueError:
+        return None
 
 
 def _still_observed(axes: Axes, parts: Sequence[xr.DataArray], colors: Sequence[str]) -> None:
