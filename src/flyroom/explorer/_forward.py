@@ -86,8 +86,8 @@ def _ideal(network: Any, task: Any, tree: Tree, inputs: np.ndarray) -> dict[str,
     one_layer = "attention" not in tree and len(tree["layers"]) == 1
     if not (isinstance(task, ModularArithmetic) and one_layer):
         return none(
-            "There is an ideal construction only of a perceptron of one hidden layer that reads "
-            "two residues."
+            "The page has an ideal construction only of a perceptron of one hidden layer that "
+            "reads two residues."
         )
     try:
         ideal = mechanisms.idealise(network, task)
