@@ -30,7 +30,7 @@ study = Study(
     source=NANDA,
     sweeps={
         "quick": {
-            "fractions": until_done(1500, {FRACTION: [0.8, 0.6, 0.5], "seed": range(3)}),
+            "fractions": until_done(1500, {FRACTION: [0.8, 0.6, 0.5], "seed": range(2)}),
         },
         "full": {
             "fractions": until_done(
