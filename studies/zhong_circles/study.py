@@ -21,10 +21,6 @@ experiment = fr.spec.replace(
 )
 # Narrower and shorter than the source's 128 and 20,000 steps, for two cores.
 narrow = {WIDTH: 64, NEURONS: 256, "steps": 2500}
-# Most of the runs at the ends, of which most is claimed; between them three at each rate.
-ENDS, BETWEEN = (0.0, 1.0), (0.25, 0.5, 0.75)
-spread = [(rate, seed) for rate in ENDS for seed in range(6)]
-spread += [(rate, seed) for rate in BETWEEN for seed in range(3)]
 
 
 def linear(steps: int, seeds: int) -> dict[str, Sweep]:
@@ -54,7 +50,10 @@ study = Study(
     source=ZHONG,
     sweeps={
         "quick": {
-            "rates": Sweep(fr.spec.replace(experiment, narrow), {(RATE, "seed"): spread}),
+            "rates": Sweep(
+                fr.spec.replace(experiment, narrow),
+                {RATE: [0.0, 0.25, 0.5, 0.75, 1.0], "seed": range(6)},
+            ),
             **linear(2000, 2),
         },
         "full": {
@@ -109,14 +108,6 @@ def right(runs) -> np.ndarray:
 def circular(runs):
     """The runs of those that answer everything and have a circular embedding."""
     return runs.isel(run=right(runs) & (each(circularity, runs) >= 0.99))
-
-
-def evenly(runs):
-    """As many runs at each attention rate, the first ones, as if the rate had been drawn evenly."""
-    rates = runs[RATE].values
-    fewest = min(np.unique(rates, return_counts=True)[1])
-    kept = [np.flatnonzero(rates == rate)[:fewest] for rate in np.unique(rates)]
-    return runs.isel(run=np.sort(np.concatenate(kept)))
 
 
 def at_rate(
@@ -289,7 +280,7 @@ def widths(data):
     needs=8,
 )
 def pizzas(data):
-    kept = circular(evenly(data["rates"]))
+    kept = circular(data["rates"])
     return share((each(symmetricity, kept) > 0.98) & (each(irrelevance, kept) < 0.4))
 
 
@@ -302,7 +293,7 @@ def pizzas(data):
     needs=8,
 )
 def clocks(data):
-    kept = circular(evenly(data["rates"]))
+    kept = circular(data["rates"])
     return share((each(symmetricity, kept) < 0.9) & (each(irrelevance, kept) > 0.4))
 
 
@@ -315,7 +306,7 @@ def clocks(data):
     needs=12,
 )
 def not_circular(data):
-    return share(each(circularity, evenly(data["rates"])) < 0.995)
+    return share(each(circularity, data["rates"]) < 0.995)
 
 
 @study.claim(
