@@ -28,9 +28,9 @@ def idealise(
     vectors, are what the mechanism demands. If this network answers as well, no weight did anything
     else that was needed.
 
-    Of a transformer this is what its neurons hear when attention adds its inputs, as in a pizza;
-    products of waves, by which attention makes a clock, are not in it. Then the network that
-    comes out answers worse, and so says that these were needed.
+    Of a transformer this is what its neurons hear when attention adds its inputs, as in a pizza. A
+    clock comes out worse: products of waves, which its attention makes, are not in it, and its
+    neurons answer by more than one wave each.
 
     Args:
         what: the explanation of a network with one layer of neurons, or the network.
