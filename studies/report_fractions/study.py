@@ -68,8 +68,9 @@ study = Study(
     sweeps={
         "quick": {
             "transformers": transformers(1),
-            "mlp": plain(MLP, [0.15, 0.30, 0.45], 600, 1),
-            "mlp_tokens": plain(MLP_TOKENS, [0.15, 0.30, 0.45], 250, 1),
+            # The fewest examples are the easiest to memorise, and cheap to train on for long.
+            "mlp": plain(MLP, [LOW], 2000, 2),
+            "mlp_tokens": plain(MLP_TOKENS, [LOW, HIGH], 250, 1),
             "lstm": plain(LSTM, [0.45], 10_000, 1),
             "lstm_tokens": plain(LSTM_TOKENS, [0.45], 10_000, 1),
         },
