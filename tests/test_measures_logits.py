@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given, settings, strategies as st
 
 import flyroom as fr
-from flyroom.algebra import frequency_margin, sums_of_waves
+from flyroom.algebra import sums_of_waves
 from flyroom.measures import (
     activation_frequencies,
     distance_irrelevance,
@@ -78,14 +78,6 @@ def test_sums_of_waves_are_what_they_say(seed: int, frequencies: list[int]):
     assert found[a, b, c] == pytest.approx(
         sum(u[(a - b) % P] * np.cos(k * turn) for k, u in profiles.items())
     )
-
-
-def test_margins_of_published_sets():
-    assert frequency_margin([4, 5, 7, 26], 67) == pytest.approx(0.4835, abs=5e-5)
-    assert frequency_margin([14, 35, 41, 42, 52], 113) == pytest.approx(0.4820, abs=5e-5)
-    assert frequency_margin([4, 5, 7, 26], 67, pizza=True) == pytest.approx(0.0623, abs=5e-5)
-    nanda = frequency_margin([14, 35, 41, 42, 52], 113, pizza=True)
-    assert nanda == pytest.approx(0.0490, abs=5e-5)
 
 
 def test_neurons_of_waves_have_their_frequency_and_noise_has_none():

@@ -125,8 +125,11 @@ def test_power_is_what_is_left_of_the_variance(p: int, seed: int):
 
 
 def test_margins_of_published_frequencies():
-    assert algebra.frequency_margin([4, 5, 7, 26], 67) == pytest.approx(0.4835, abs=5e-5)
-    assert algebra.frequency_margin([14, 35, 41, 42, 52], 113) == pytest.approx(0.4820, abs=5e-5)
+    pair, nanda = ([4, 5, 7, 26], 67), ([14, 35, 41, 42, 52], 113)
+    assert algebra.frequency_margin(*pair) == pytest.approx(0.4835, abs=5e-5)
+    assert algebra.frequency_margin(*nanda) == pytest.approx(0.4820, abs=5e-5)
+    assert algebra.frequency_margin(*pair, pizza=True) == pytest.approx(0.0623, abs=5e-5)
+    assert algebra.frequency_margin(*nanda, pizza=True) == pytest.approx(0.0490, abs=5e-5)
     draw = np.random.default_rng(0)
     sets = [draw.choice(np.arange(1, 34), 4, replace=False) for _ in range(2000)]
     median = np.median([algebra.frequency_margin(s.tolist(), 67) for s in sets])

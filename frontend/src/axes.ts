@@ -85,6 +85,20 @@ export function drawX(
 	context.fillText(name, box.right, box.bottom + 21);
 }
 
+/** The steps of a box's lower side, up to the last; says where each stands. */
+export function drawSteps(frame: Frame, box: Box, kind: "log" | "linear", last: number): Scale {
+	const scale = stepScale(kind, last, box.left, box.right);
+	const ticks = stepTicks(kind, last, box.right - box.left);
+	drawX(
+		frame,
+		box,
+		scale,
+		ticks.map((at) => ({ at, words: stepWords(at) })),
+		"step",
+	);
+	return scale;
+}
+
 /** The values of a box's left side, with a rule for each. */
 export function drawY(frame: Frame, box: Box, scale: Scale, ticks: Tick[], name: string) {
 	const { context, look } = frame;

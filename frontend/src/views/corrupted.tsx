@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { byLastChange, countsOf, KINDS, kindsAt } from "../answers.ts";
-import { type Box, drawX, heading, line, stepScale, stepTicks, stepWords } from "../axes.ts";
+import { type Box, drawSteps, heading, line, stepScale } from "../axes.ts";
 import { latest } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import { paint } from "../ramp.ts";
@@ -170,14 +170,7 @@ function Strip({
 				paint(frame.context, image, [x(steps[s]!), box.top, wide, box.bottom - box.top]);
 			});
 			heading(frame, box.left, box.top - 5, "wrongly labelled examples, a row each");
-			const ticks = stepTicks(state.scale, last, box.right - box.left);
-			drawX(
-				frame,
-				box,
-				x,
-				ticks.map((at) => ({ at, words: stepWords(at) })),
-				"step",
-			);
+			drawSteps(frame, box, state.scale, last);
 		},
 		[answers, kinds, order, state.scale],
 	);

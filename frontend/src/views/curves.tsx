@@ -1,17 +1,7 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import { scaleLinear } from "d3-scale";
-import {
-	type Box,
-	drawX,
-	drawY,
-	line,
-	lossScale,
-	type Scale,
-	stepScale,
-	stepTicks,
-	stepWords,
-} from "../axes.ts";
+import { type Box, drawSteps, drawY, line, lossScale, type Scale, stepScale } from "../axes.ts";
 import { type Bundle, row, type Tensor } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import type { State } from "../state.ts";
@@ -173,10 +163,7 @@ function boxOf({ width, height }: { width: number; height: number }): Box {
 
 function drawAxes(frame: Frame, box: Box, bundle: Bundle, panel: Panel, along: State["scale"]) {
 	const last = bundle.steps.data.at(-1) ?? 0;
-	const x = stepScale(along, last, box.left, box.right);
-	const ticks = stepTicks(along, last, box.right - box.left);
-	const steps = ticks.map((at) => ({ at, words: stepWords(at) }));
-	drawX(frame, box, x, steps, "step");
+	drawSteps(frame, box, along, last);
 	const { scale, marks } = vertical(bundle, panel, box);
 	const heading = { ...box, top: box.top - RUG };
 	const units = bundle.units[panel.curves.at(-1)!.name];

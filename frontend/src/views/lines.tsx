@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import {
 	type Box,
-	drawX,
+	drawSteps,
 	drawY,
 	LINE,
 	line,
@@ -12,8 +12,6 @@ import {
 	SPOT,
 	spot,
 	stepScale,
-	stepTicks,
-	stepWords,
 } from "../axes.ts";
 import { type Numbers, nearest } from "../bundle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
@@ -49,17 +47,9 @@ export function Lines(props: Props): JSX.Element {
 	const draw = useCallback(
 		(frame: Frame) => {
 			const box = boxOf(frame);
-			const x = stepScale(scale, last, box.left, box.right);
+			const x = drawSteps(frame, box, scale, last);
 			const { y, marks } = vertical(kind, series, box);
 			drawY(frame, box, y, marks, title);
-			const ticks = stepTicks(scale, last, box.right - box.left);
-			drawX(
-				frame,
-				box,
-				x,
-				ticks.map((at) => ({ at, words: stepWords(at) })),
-				"step",
-			);
 			for (const one of series) trace(frame.context, one, steps, x, y);
 			label(frame, series, box, y);
 		},

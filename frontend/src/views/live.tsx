@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { drawX, drawY, LINE, lossScale, stepScale, stepTicks, stepWords } from "../axes.ts";
+import { type Box, drawSteps, drawX, drawY, LINE, lossScale } from "../axes.ts";
 import { largest } from "../bundle.ts";
 import { type Frame, type Look, Picture } from "../picture.tsx";
 import { cells, paint } from "../ramp.ts";
@@ -29,10 +29,7 @@ export function LiveCurve({ kind, points, count, known, scale, look }: CurveProp
 			const { context, width, height } = frame;
 			const box = { left: 48, right: width - 8, top: 24, bottom: height - 38 };
 			const last = Math.max(100, points.at(-1)?.step ?? 0);
-			const x = stepScale(scale, last, box.left, box.right);
-			const named = stepTicks(scale, last, box.right - box.left);
-			const ticks = named.map((at) => ({ at, words: stepWords(at) }));
-			drawX(frame, box, x, ticks, "step");
+			const x = drawSteps(frame, box, scale, last);
 			const y = kind === "loss" ? lossAxis(frame, box, points) : shareAxis(frame, box, "accuracy");
 			context.lineJoin = "round";
 			context.save();
@@ -62,8 +59,6 @@ export function LiveCurve({ kind, points, count, known, scale, look }: CurveProp
 	});
 	return <Picture name={`live-${kind}`} {...{ label, height: HEIGHT, look, draw, table }} />;
 }
-
-type Box = Parameters<typeof drawX>[1];
 
 function lossAxis(frame: Frame, box: Box, points: Point[]) {
 	const losses = points.flatMap(({ train, test }) => [train.loss, test.loss]);

@@ -1,16 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import {
-	type Box,
-	drawX,
-	drawY,
-	heading,
-	LINE,
-	line,
-	stepScale,
-	stepTicks,
-	stepWords,
-} from "../axes.ts";
+import { type Box, drawSteps, drawX, drawY, heading, LINE, line, stepScale } from "../axes.ts";
 import { type Kept, row } from "../bundle.ts";
 import { colorOf, keys } from "../groups.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
@@ -125,14 +115,7 @@ function Through({ kept, index, look, scale, pick }: Props): JSX.Element {
 				free += LINE;
 			}
 			heading(frame, box.left, box.top - 5, "frequency (root of share)");
-			const ticks = stepTicks(scale, last, box.right - box.left);
-			drawX(
-				frame,
-				box,
-				x,
-				ticks.map((at) => ({ at, words: stepWords(at) })),
-				"step",
-			);
+			drawSteps(frame, box, scale, last);
 		},
 		[kept, scale],
 	);

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
-import { type Box, drawX, drawY, stepScale, stepTicks, stepWords } from "../axes.ts";
+import { type Box, drawSteps, drawY } from "../axes.ts";
 import type { Bundle } from "../bundle.ts";
 import { type Frame, type Look, Note, Picture } from "../picture.tsx";
 import type { State } from "../state.ts";
@@ -80,18 +80,10 @@ function Drawn({ bundle, look, curves, scale, name }: DrawnProps): JSX.Element {
 		(frame: Frame) => {
 			const { context, width, height } = frame;
 			const box: Box = { left: 48, right: width - 14, top: 24, bottom: height - 38 };
-			const x = stepScale(scale, last, box.left, box.right);
+			const x = drawSteps(frame, box, scale, last);
 			const y = (part: number) => box.bottom - part * (box.bottom - box.top);
 			const marks = [0, 0.5, 1].map((at) => ({ at, words: `${100 * at}%` }));
 			drawY(frame, box, y, marks, "still to generalise");
-			const ticks = stepTicks(scale, last, box.right - box.left);
-			drawX(
-				frame,
-				box,
-				x,
-				ticks.map((at) => ({ at, words: stepWords(at) })),
-				"step",
-			);
 			curves.forEach((curve, i) => {
 				if (!curve.step.data.length) return;
 				context.fillStyle = context.strokeStyle = colorOf(i, look);

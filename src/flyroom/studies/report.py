@@ -18,7 +18,7 @@ from ..figures._svg import inline, variables
 from ..training import Status
 from .claim import Verdict
 from .run import Outcome
-from .sizes import reductions
+from .sizes import listed, reductions
 from .words import HEAD, table, verdicts
 
 _COLORS = {
@@ -90,14 +90,7 @@ def _table(table: dict[str, list[Any]]) -> str:
     (path, values), *others = table.items()
     if others:
         return f"{len(values)} points of {', '.join(table)}"
-    return f"{path} = {_values(values)}"
-
-
-def _values(values: list[Any]) -> str:
-    whole = all(isinstance(v, int) for v in values)
-    if whole and len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
-        return f"{values[0]} … {values[-1]}"
-    return ", ".join(map(str, values))
+    return f"{path} = {listed(values)}"
 
 
 def machine() -> str:

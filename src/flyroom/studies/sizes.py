@@ -1,6 +1,6 @@
 """What a study has otherwise at one size than at full size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import spec
@@ -32,7 +32,7 @@ def reductions(study: Study, size: str) -> dict[str, str]:
         ...     "full": {"seeds": Sweep(full, {"seed": range(64)})},
         ... }
         >>> reductions(Study("small", "Is it small?", "nobody", sizes), "quick")
-        {'seeds': 'task.p 31 (67), seed 0, 1 (64 values)'}
+        {'seeds': 'task.p 31 (67), seed 0, 1 (0 … 63)'}
     """
     mine, whole = study.at(size), study.sweeps.get(FULL, {})
     found = {}
@@ -62,9 +62,22 @@ def _told(sweep: Sweep) -> dict[str, str]:
             {path: values} if alone else dict(zip(path, zip(*values, strict=True), strict=True))
         )
         for one, column in columns.items():
-            texts = dict.fromkeys(_word(value) for value in spec.to_dict(list(column)))
-            told[one] = ", ".join(texts) if len(texts) <= _MOST else f"{len(texts)} values"
+            told[one] = listed(spec.to_dict(list(column)))
     return told
+
+
+def listed(values: Sequence[Any]) -> str:
+    """The values of an axis, which are plain data, in words.
+
+    Example:
+        >>> listed([0, 1, 2]), listed([0.3, 1.0, 0.3]), listed([[], [2000]])
+        ('0 … 2', '0.3, 1.0', 'none, (2,000)')
+    """
+    whole = all(type(value) is int for value in values)
+    if whole and len(values) > 2 and [*values] == [*range(values[0], values[-1] + 1)]:
+        return f"{values[0]:,} … {values[-1]:,}"
+    words = dict.fromkeys(map(_word, values))
+    return ", ".join(words) if len(words) <= _MOST else f"{len(words)} values"
 
 
 def _fields(written: dict[str, Any], above: str) -> Iterator[tuple[str, str]]:
