@@ -82,7 +82,7 @@ def test_every_claim_is_there_with_its_verdict(pages: tuple[str, str]):
     ]  # fmt: skip
     assert "[quick](big/report-quick.md)" in markdown
     for page in pages:
-        assert page.count("“seeds”, in brackets as at full size: seed 0, 1 (0, 1, 2, 3)") == 2
+        assert page.count("“seeds”, in brackets as at full size: seed 0, 1 (0 … 3)") == 2
 
 
 def test_the_page_has_a_picture_of_each_study_and_valid_names(pages: tuple[str, str]):
