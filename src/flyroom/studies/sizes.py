@@ -72,6 +72,8 @@ def listed(values: Sequence[Any]) -> str:
     Example:
         >>> listed([0, 1, 2]), listed([0.3, 1.0, 0.3]), listed([[], [2000]])
         ('0 … 2', '0.3, 1.0', 'none, (2,000)')
+        >>> listed([*range(0, 18, 2)])
+        '9 values'
     """
     whole = all(type(value) is int for value in values)
     if whole and len(values) > 2 and [*values] == [*range(values[0], values[-1] + 1)]:
