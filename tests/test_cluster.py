@@ -28,7 +28,8 @@ from flyroom.results import journal
 from flyroom.spec import SpecError
 from flyroom.sweeps import RayCluster, Space
 from flyroom.sweeps.checkpoint import Progress, Restored, packed, under_way
-from flyroom.sweeps.cluster import Cluster as Crew, Correspondent, Parcel, Parcels
+from flyroom.sweeps.cluster import Cluster as Crew, Correspondent, name_of
+from flyroom.sweeps.remote import Parcel, Parcels
 from flyroom.sweeps.worker import Job
 from flyroom.training import Status
 from helpers import MAPPED, Moody, assert_same_bits, modular
@@ -92,16 +93,12 @@ def test_a_cluster_gives_the_bits_of_one_machine(tmp_path: Path):
 
 def test_a_run_that_takes_its_process_with_it_fails_alone(tmp_path: Path):
     experiment = modular(task=Deadly(), steps=50)
-    with pytest.warns(
-        UserWarning, match="1 of 6 runs failed, run 2 with: what trained it failed 3"
-    ):
+    with pytest.warns(UserWarning, match=r"1 of 6 runs failed, run 2 with: what trained it \(unit"):
         runs = fr.train(experiment, {"seed": range(6)}, store=tmp_path / "a.zarr", machine=MACHINE)
     names = [Status(s).name for s in runs.status.values]
     assert names == ["FINISHED", "FINISHED", "FAILED", "FINISHED", "FINISHED", "FINISHED"]
     assert "at {'seed': 2}" in runs.attrs["failures"]["2"]
-    with pytest.warns(
-        UserWarning, match="1 of 6 runs failed, run 2 with: what trained it failed 3"
-    ):
+    with pytest.warns(UserWarning, match=r"1 of 6 runs failed, run 2 with: what trained it \(unit"):
         further = fr.resume(tmp_path / "a.zarr", steps=60, machine=MAPPED)
     assert further.attrs["failures"] == runs.attrs["failures"]
 
@@ -143,9 +140,18 @@ def test_a_unit_that_fails_is_begun_again_twice_elsewhere(tmp_path: Path, failur
     assert (runs.status == Status.FAILED).all()
     assert any("2 of 2 runs failed" in str(one.message) for one in said)
     told = runs.attrs["failures"]["1"]
-    assert told.startswith("what trained it failed 3 times, at {'seed': 1}: ")
+    unit = name_of(Space(modular(loss=loss, steps=50), {"seed": range(2)}), [0, 1])
+    assert told.startswith(f"what trained it (unit {unit}) failed 3 times, at {{'seed': 1}}: ")
     assert "this machine has a headache" in told
     assert "in __call__" in told  # the traceback
+
+
+def test_a_unit_is_named_by_what_it_trains():
+    few, many = (Space(modular(), {"seed": range(count)}) for count in (4, 8))
+    shorter = Space(modular(steps=7), None)
+    names = [name_of(few, [0, 1]), name_of(few, [2, 3]), name_of(shorter, [0])]
+    assert name_of(many, [0, 1]) == names[0]
+    assert len({*names}) == 3
 
 
 def hired(monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -3,19 +3,18 @@
 The coordinator is the only one who writes. A worker sends what it would have written as parcels,
 one for each of its checkpoints, and the coordinator puts them into a folder of the journal that it
 keeps for that worker. So a unit of work that is begun again elsewhere goes on from its last parcel,
-nothing is ever written twice, and the journal of a cluster is that of a single machine.
+nothing is ever written twice, and the journal of a cluster is that of a single machine. A unit is
+named by the fingerprint of what it trains, in Ray's list of tasks and wherever it fails.
 """
 
 import dataclasses
-import functools
 import logging
 import os
-import queue
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,19 +26,16 @@ except ImportError as error:
         "A cluster needs a package that is not installed: `pip install 'flyroom[ray]'`."
     ) from error
 
-from ..models import AbstractNetwork
 from ..results import failures, journal
 from ..results.schema import end_dtype
-from ..spec import SpecError
-from ..training import Ensemble, MappingKind, Status, cache_programs, devices
-from .checkpoint import Restored, packed, under_way
-from .machine import AbstractCrew, AbstractMachine, Hand, mapping_of, slots_of
-from .plan import Group
-from .queue import Queue
+from ..spec import SpecError, fingerprint
+from ..training import MappingKind, Status
+from .checkpoint import packed, under_way
+from .machine import AbstractCrew, AbstractMachine, Hand, slots_of
+from .remote import About, Parcel, Remote
 from .space import Space
-from .worker import Job, Worker
+from .worker import Job
 
-About = tuple[Space, tuple[Group, ...], AbstractNetwork | None, bool, float]  # of a job
 ATTEMPTS = 3  # as it is, then once more elsewhere, then each run by itself
 
 
@@ -91,120 +87,6 @@ class RayCluster(AbstractMachine):
         if not cpus + gpus:
             raise SpecError("RayCluster: the cluster has no core and no GPU to work with.")
         return Cluster(cpus, gpus, self.slots, runs)
-
-
-class Parcel(NamedTuple):
-    """What a worker has done since its last checkpoint.
-
-    Attributes:
-        rows: new rows of its tables, by name.
-        meta: what its checkpoint says, without the number of rows.
-        arrays: the state of the runs in its slots.
-        steps: model-steps.
-        ends: runs that are over: their number, status, step, and what went wrong.
-    """
-
-    rows: dict[str, np.ndarray]
-    meta: dict[str, Any]
-    arrays: dict[str, np.ndarray]
-    steps: int
-    ends: list[tuple[int, Status, int, str]]
-
-
-class Parcels(journal.AbstractFolder):
-    """What a worker writes into and tells, far from the journal."""
-
-    def __init__(self) -> None:
-        self.sent: queue.SimpleQueue[Parcel | None] = queue.SimpleQueue()
-        self._begin()
-
-    def _begin(self) -> None:
-        self.tables: dict[str, Rows] = {}
-        self.steps, self.ends = 0, []
-
-    # The journal's folder, to the worker.
-
-    def table(self, name: str, dtype: np.dtype) -> "Rows":
-        return self.tables.setdefault(name, Rows([]))
-
-    def checkpoint(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        rows = {name: np.concatenate(table.parts) for name, table in self.tables.items()}
-        self.sent.put(Parcel(rows, dict(meta), dict(arrays), self.steps, self.ends))
-        self._begin()
-
-    def close(self) -> None:
-        self.sent.put(None)
-
-    # The observer.
-
-    def advanced(self, steps: int) -> None:
-        self.steps += steps
-
-    def recorded(self, run: int, step: int, values: Mapping[str, Any]) -> None:
-        pass  # the coordinator reads it off the rows
-
-    def ended(self, run: int, status: Status, step: int, message: str) -> None:
-        self.ends.append((run, status, step, message))
-
-
-class Rows(NamedTuple):
-    """A table that is on its way."""
-
-    parts: list[np.ndarray]
-
-    def append(self, rows: np.ndarray) -> None:
-        self.parts.append(rows.copy())
-
-
-class Unit(Worker):
-    """A worker that does not say of runs that they failed if what trains them all did."""
-
-    def _group(self, group: Group, queue: Queue) -> None:
-        self._train(group, queue, Ensemble(group.program, self.mapping, self.device))
-
-
-class Remote:
-    """A worker's process. It stays, so that what it has compiled stays."""
-
-    def __init__(self, about: About) -> None:
-        cache_programs()
-        space, self.groups, self.initial, self.keep, self.every = about
-        self.experiment_of = functools.lru_cache(maxsize=1024)(space.at)
-        self.space = space
-        self.stop = threading.Event()
-
-    def begin(self, group: int, runs: list[int], restored: dict[int, Restored], slots: int) -> None:
-        """Begins to train some runs of one group."""
-        device, self.parcels = devices(1)[0], Parcels()
-        job = Job(
-            space=self.space,
-            experiment_of=self.experiment_of,
-            groups=(self.groups[group],),
-            queues=(Queue(runs, 1),),
-            restored=restored,
-            begin=self.initial,
-            keep=self.keep,
-            checkpoint_every=self.every,
-            observer=self.parcels,
-            stop=self.stop,
-        )
-        self.worker = Unit(job, self.parcels, device, mapping_of(device.platform), slots)
-        self.worker.start()
-
-    def parcel(self) -> Parcel | None:
-        """The next parcel of what was begun, one for each checkpoint; `None` after the last."""
-        parcel = self.parcels.sent.get()
-        if parcel is None and self.worker.error is not None:
-            raise self.worker.error
-        return parcel
-
-    def process(self) -> int:
-        """The number of its process, once it has begun."""
-        return os.getpid()
-
-    def halt(self) -> None:
-        """Ends what is under way at the next checkpoint, which is now."""
-        self.stop.set()
 
 
 class Cluster(AbstractCrew):
@@ -325,18 +207,19 @@ class Correspondent(threading.Thread):
     def _unit(self, group: int, runs: list[int]) -> None:
         """Some runs, which are begun again elsewhere if what trains them is lost, or fails."""
         self.left, parts, told = set(runs), [runs], ""
+        name = name_of(self.job.space, runs)
         for attempt in range(ATTEMPTS):
             for part in parts:
-                told = self._attempt(group, part) or told
+                told = self._attempt(group, part, name) or told
             if not self.left or self.job.stop.is_set():
                 return
             # The last time each by itself, so that one bad run takes no other with it.
             parts = [[run] for run in runs] if attempt == ATTEMPTS - 2 else [runs]
         for run in sorted(self.left):
             self.left.discard(run)
-            self._lost(group, run, told)
+            self._lost(group, run, name, told)
 
-    def _attempt(self, group: int, runs: list[int]) -> str:
+    def _attempt(self, group: int, runs: list[int], name: str) -> str:
         """Trains those of the runs that are left; says what went wrong, if anything did."""
         some = [run for run in runs if run in self.left]
         if not some:
@@ -348,7 +231,8 @@ class Correspondent(threading.Thread):
         get: Any = ray.get
         try:
             told = False
-            get(remote.begin.remote(group, some, restored, slots))
+            begin = remote.begin.options(name=f"flyroom unit {name}")
+            get(begin.remote(group, some, restored, slots))
             # One by one, and no stream of them, which Ray's client from elsewhere does not know.
             while (parcel := get(remote.parcel.remote())) is not None:
                 self._write(parcel)
@@ -384,16 +268,21 @@ class Correspondent(threading.Thread):
         there = (self.restored[run] for run in sorted(self.left) if run in self.restored)
         self.folder.checkpoint(*packed(there))
 
-    def _lost(self, group: int, run: int, told: str) -> None:
+    def _lost(self, group: int, run: int, unit: str, told: str) -> None:
         """Writes down that a run failed, whatever it was that ended its unit each time."""
         there = self.restored.get(run)
         step = there.progress.age if there else 0
         row = np.zeros(1, end_dtype(*self.job.space.most))
         row["run"], row["step"], row["status"], row["fired"] = run, step, Status.FAILED, -1
         point = self.job.space.point(run)
-        message = f"what trained it failed {ATTEMPTS} times, at {point}: {told}"
+        message = f"what trained it (unit {unit}) failed {ATTEMPTS} times, at {point}: {told}"
         name = self.job.groups[group].name
         self.folder.table(f"{name}.ends", row.dtype).append(row)
         failures.append(self.folder, name, run, message)
         self._checkpoint()
         self.job.observer.ended(run, Status.FAILED, step, message)
+
+
+def name_of(space: Space, runs: Sequence[int]) -> str:
+    """The name of a unit of work: the fingerprint of what it trains, in whichever store."""
+    return fingerprint([space.experiment, [space.point(run) for run in runs]])
