@@ -139,6 +139,44 @@ def test_what_a_config_in_the_file_names_is_no_code(tmp_path: Path):
     np.testing.assert_array_equal(found["w"], values)
 
 
+class HookedConfig:
+    """One that says how a network is made, as an object of a class that is not to be imported."""
+
+    def __init__(self) -> None:
+        self.act_fn, self.attn_scale, self.losses = "gelu", np.float64(0.5), np.arange(3.0)
+
+    def __setstate__(self, state: dict) -> None:
+        raise AssertionError("its code was run")
+
+
+def test_the_attributes_of_a_config_are_read_and_its_class_is_not_run(
+    tmp_path: Path, published: Path
+):
+    """As TransformerLens's demonstration saves it, beside the weights."""
+    with zipfile.ZipFile(published / "pizza_model_a.pt") as archive:
+        root = next(n for n in archive.namelist() if n.endswith("data.pkl")).removesuffix(
+            "data.pkl"
+        )
+        weights = archive.read(f"{root}data.pkl")
+        start = f"{root}data/"
+        data = {n.removeprefix(start): archive.read(n) for n in archive.namelist() if start in n}
+    config = pickle.dumps(HookedConfig(), protocol=2)
+    # Each without what begins and what ends a pickle of its own.
+    config, weights = config[2:-1], weights[2:-1]
+    word = {name: b"X" + len(name).to_bytes(4, "little") + name for name in (b"model", b"config")}
+    pickled = b"\x80\x02}(" + word[b"model"] + weights + word[b"config"] + config + b"u."
+    path = torch_file(tmp_path / "run.pt", pickled=pickled, data=data)
+    found = read(path)
+    assert found.layout == "pizza transformer"
+    assert isinstance(found.network, fr.models.TransformerNetwork)
+    assert found.network.activation is fr.models.gelu
+    plain = read(published / "pizza_model_a.pt").network
+    assert isinstance(plain, fr.models.TransformerNetwork)
+    ratio = found.network.blocks[0].query / plain.blocks[0].query
+    channels = plain.blocks[0].query.shape[2]
+    np.testing.assert_allclose(ratio, channels**0.5 / 0.5, rtol=1e-6)
+
+
 # Python's own unpickler allocates what such a word asks for: 64 GB here.
 @pytest.mark.parametrize("word", [b"r\xff\xff\xff\xff", b"B\xff\xff\xff\x7f", b"g9\n", b"b", b"R"])
 def test_a_damaged_pickle_is_refused_at_no_cost(tmp_path: Path, word: bytes):

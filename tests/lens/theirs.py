@@ -73,10 +73,16 @@ def main(folder: Path) -> None:
             if name.rpartition(".")[2].startswith("b"):
                 torch.nn.init.normal_(place, std=0.1)
         logits = network(torch.from_numpy(rows).long())[:, -1].numpy()
-    theirs = folder / f"theirs-{MAJOR}.pt"
-    torch.save(network.state_dict(), theirs)
+    weights = network.state_dict()
+    theirs, run = folder / f"theirs-{MAJOR}.pt", folder / f"theirs-{MAJOR}-run.pt"
+    torch.save(weights, theirs)
     theirs.with_suffix(".json").write_text(json.dumps(config))
-    np.savez(theirs.with_suffix(".npz"), inputs=rows, logits=logits)
+    # As their demonstration of grokking keeps a run: the config as an object, snapshots, losses.
+    snapshots = [{name: torch.zeros_like(value) for name, value in weights.items()}] * 2
+    told = {"config": network.cfg, "checkpoints": snapshots, "test_losses": [1.0, np.float64(0.5)]}
+    torch.save({"model": weights, **told, "rng": torch.get_rng_state()}, run)
+    for path in (theirs, run):
+        np.savez(path.with_suffix(".npz"), inputs=rows, logits=logits)
 
 
 if __name__ == "__main__":

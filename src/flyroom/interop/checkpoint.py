@@ -15,7 +15,7 @@ from ..typing import AnyArray
 from ._base import Tensors
 from .layouts import LAYOUTS
 from .own import NAME, as_own
-from .pytorch import CheckpointError, read_pytorch
+from .pytorch import CheckpointError, Saved, unpickled
 from .transformers import LENS, as_lens, lacks
 
 
@@ -96,7 +96,8 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
         path: a `.pt`, `.pth`, `.safetensors` or `.npz` file.
         config: a JSON file with what the weights do not say, such as `act_fn` and `attn_coeff` as
             the pizza repository writes them; if `None`, the one of the same name beside the
-            weights, or `config_NAME.json` beside `model_NAME.pt`, if there is one.
+            weights, or `config_NAME.json` beside `model_NAME.pt`, or else what a `.pt` file itself
+            holds under the name of `config`, as that of TransformerLens's demonstration does.
 
     Raises:
         CheckpointError: the file cannot be read, holds code, numbers that are not finite, or
@@ -106,13 +107,14 @@ def read(path: str | Path, config: str | Path | None = None) -> Checkpoint:
         >>> found = read("model.pt")  # doctest: +SKIP
     """
     path = Path(path)
+    saved = _saved(path)
     # What attention must not see is no weight; some keep it, as minus infinity.
     tensors = {
         name: value
-        for name, value in _tensors(path).items()
+        for name, value in saved.tensors.items()
         if name.rpartition(".")[2] not in ("mask", "IGNORE")
     }
-    said = _config(path, config)
+    said = _config(path, config) or saved.config
     broken = [name for name, value in tensors.items() if not np.isfinite(value).all()]
     if broken:
         raise CheckpointError(f"{path}: {broken[0]} has numbers that are not finite.")
@@ -190,7 +192,7 @@ def read_logits(path: str | Path) -> Float[np.ndarray, "a b answer"] | None:
     Raises:
         CheckpointError: the file cannot be read.
     """
-    found = list(_tensors(Path(path)).values())
+    found = list(_saved(Path(path)).tensors.values())
     one = found[0] if len(found) == 1 else np.empty(0)
     return one if one.ndim == 3 and len(set(one.shape)) == 1 else None
 
@@ -213,21 +215,25 @@ def _config(path: Path, config: str | Path | None) -> dict[str, Any]:
     return found
 
 
-def _tensors(path: Path) -> dict[str, np.ndarray]:
+def _saved(path: Path) -> Saved:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file.")
     if path.suffix == ".safetensors":
         try:
-            return safetensors.numpy.load_file(path)
+            return Saved(safetensors.numpy.load_file(path), {})
         except SafetensorError as error:
             raise CheckpointError(f"{path} is no whole safetensors file: {error}.") from error
     if path.suffix in (".npz", ".npy"):
         try:
-            if path.suffix == ".npy":
-                return {"array": np.load(path, allow_pickle=False)}
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-                return {n: a for n, a in arrays.items() if np.issubdtype(a.dtype, np.number)}
+            return Saved(_arrays(path), {})
         except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{path} is no whole file of NumPy arrays: {error}.") from error
-    return read_pytorch(path)
+    return unpickled(path)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix == ".npy":
+        return {"array": np.load(path, allow_pickle=False)}
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return {n: a for n, a in arrays.items() if np.issubdtype(a.dtype, np.number)}

@@ -32,7 +32,7 @@ class Layout:
         """The network of these tensors, if they are kept in this way.
 
         Their names may have something before them, such as `model.`, or the number of a snapshot,
-        of which the last is taken.
+        of which the last is taken if there are no others.
 
         Raises:
             CheckpointError: the names are those of the layout, and the shapes are not.
@@ -63,12 +63,18 @@ class Layout:
             return
         first = self.names[0]
         found = [name for name in tensors if name == first or name.endswith(f".{first}")]
-        for prefix in reversed([name.removesuffix(first) for name in found]):
+        prefixes = reversed([name.removesuffix(first) for name in found])
+        for prefix in sorted(prefixes, key=_numbered):
             yield {
                 name.removeprefix(prefix): value
                 for name, value in tensors.items()
                 if name.startswith(prefix)
             }
+
+
+def _numbered(prefix: str) -> bool:
+    """Whether what stands before a name is that of a snapshot, and not of how it ended."""
+    return any(part.isdigit() for part in prefix.split("."))
 
 
 _TRANSFORMER = (

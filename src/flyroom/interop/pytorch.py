@@ -4,7 +4,7 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +12,18 @@ import numpy as np
 
 class CheckpointError(Exception):
     """A file of weights that cannot be read, or that holds no network that we know."""
+
+
+class Saved(NamedTuple):
+    """What `torch.save` was given.
+
+    Attributes:
+        tensors: by their names; those of nested dicts and lists have dots in theirs.
+        config: what was saved beside them under the name of `config`.
+    """
+
+    tensors: dict[str, np.ndarray]
+    config: Mapping[str, Any]
 
 
 _DTYPES = {
@@ -34,8 +46,9 @@ def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
     """The tensors of a file that `torch.save` wrote, by their names. No code of it is run.
 
     A pickle is a program. Of this one only what makes tensors, strings, numbers, lists and dicts is
-    obeyed, and what names a type, a shape or a device is passed over; at the first other word the
-    file is refused. Tensors of nested dicts have names with dots.
+    obeyed, and what names a type, a shape or a device is passed over; of an object whose class is
+    called a `…Config` nothing but its attributes are read. At the first other word the file is
+    refused. Tensors of nested dicts have names with dots.
 
     Args:
         path: a `.pt` or `.pth` file in the zip format, PyTorch's since 1.6.
@@ -47,6 +60,11 @@ def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
     Example:
         >>> tensors = read_pytorch("model.pt")  # doctest: +SKIP
     """
+    return unpickled(path).tensors
+
+
+def unpickled(path: str | Path) -> Saved:
+    """The tensors, as `read_pytorch` has them, and the config beside them, if there is one."""
     try:
         with zipfile.ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
@@ -64,7 +82,8 @@ def read_pytorch(path: str | Path) -> dict[str, np.ndarray]:
     tensors = dict(_flat(found, ""))
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors, but {type(found).__name__}.")
-    return tensors
+    config = found.get("config") if isinstance(found, Mapping) else None
+    return Saved(tensors, config if isinstance(config, Mapping) else {})
 
 
 # The unpickler in Python: the one in C allocates what a damaged file tells it to.
@@ -78,23 +97,19 @@ class _Unpickler(_InPython):
         super().__init__(file)
         self.archive, self.root = archive, root
 
-    def pass_over(self) -> None:
+    def build(self) -> None:
         """What an object is told of itself: for a dict no more than notes on its layout."""
-        self.stack.pop()
+        told = self.stack.pop()
+        if isinstance(self.stack[-1], _Attributes) and isinstance(told, dict):
+            self.stack[-1].update(told)
 
-    dispatch: ClassVar = {**_InPython.dispatch, pickle.BUILD[0]: pass_over}
+    dispatch: ClassVar = {**_InPython.dispatch, pickle.BUILD[0]: build}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if module == "torch" and name in _DTYPES:
-            return np.dtype(_DTYPES[name])
-        if module == "torch._utils" and name == "_rebuild_tensor_v2":
-            return _tensor
-        if module == "torch._utils" and name == "_rebuild_parameter":
-            return _parameter
-        if module == "torch" and name in _WORDS:
-            return _word
+        if (found := _OBEYED.get((module, name))) is not None:
+            return found
+        if name.endswith("Config"):
+            return _Attributes
         raise CheckpointError(
             f"The file asks for `{module}.{name}`, which is code and not a tensor; it was not run. "
             "Save the state dict alone: torch.save(model.state_dict(), path)."
@@ -124,8 +139,43 @@ def _parameter(data: np.ndarray, *_: Any) -> np.ndarray:
     return data
 
 
+class _Attributes(dict[str, Any]):
+    """The attributes of an object that says how a network is made. Of its class nothing is run."""
+
+
 def _word(*_: Any) -> None:
     """A type, a shape or a device, which says nothing that is asked for."""
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    return text.encode(encoding)
+
+
+def _number(dtype: np.dtype, content: bytes) -> Any:
+    """A number of NumPy's, such as the scale that TransformerLens writes into its config."""
+    return np.frombuffer(content, dtype)[0].item()
+
+
+def _dtype(name: str, *_: Any) -> np.dtype:
+    found = np.dtype(name)
+    if found.kind not in "biuf":
+        raise CheckpointError(f"It holds values of NumPy's type {name!r}, which are no numbers.")
+    return found
+
+
+_NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")  # before its version 2, and since
+_OBEYED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+    ("_codecs", "encode"): _bytes,
+    ("numpy", "dtype"): _dtype,
+    ("numpy", "ndarray"): _word,
+    **{(module, "scalar"): _number for module in _NUMPY},
+    **{(module, "_reconstruct"): _word for module in _NUMPY},
+    **{("torch", name): np.dtype(dtype) for name, dtype in _DTYPES.items()},
+    **{("torch", name): _word for name in _WORDS},
+}
 
 
 def _flat(node: Any, name: str) -> list[tuple[str, np.ndarray]]:

@@ -40,7 +40,8 @@ def pizza(tensors: Tensors, config: Config) -> Built:
 
 def progress(tensors: Tensors, config: Config) -> Built:
     """The same, whose attention does not see what comes after."""
-    return _turned(tensors, config, causal=True)
+    neurons = {"act_fn": config["act_type"]} if "act_type" in config else {}
+    return _turned(tensors, {**neurons, **config}, causal=True)
 
 
 def _turned(tensors: Tensors, config: Config, causal: bool) -> Built:
