@@ -113,6 +113,20 @@ def test_runs_that_are_not_shown_are_counted(runs: xr.Dataset):
     assert "step  (1 more runs are not shown)" in words(figure)
 
 
+@pytest.mark.parametrize("count", [12, 24])
+def test_the_words_of_small_pictures_have_room(runs: xr.Dataset, count: int):
+    late = int(np.argmax(np.isnan(measures.generalization_step(runs).values)))
+    figure = figures.overview(runs.isel(run=[late] * count))
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        (said,) = (text for text in axes.texts if text.get_text())
+        right = said.get_window_extent().x1
+        others = [a.get_position() for a in figure.axes]
+        place, width = axes.get_position(), figure.bbox.width
+        edges = [o.x0 * width for o in others if o.y0 == place.y0 and o.x0 > place.x0]
+        assert right < min(edges, default=width)
+
+
 def test_survival_has_a_curve_for_each_setting(runs: xr.Dataset):
     times = measures.generalization_step(runs.isel(run=[0, 1, 2]))
     axes = figures.survival_curves(times, by="optimizer.weight_decay").axes[0]

@@ -76,7 +76,7 @@ def overview(
     runs: xr.Dataset,
     *,
     threshold: float = 0.99,
-    limit: int = 48,
+    limit: int = 24,
     figure: Figure | SubFigure | None = None,
 ) -> Figure | SubFigure:
     """Training and test accuracy of many runs, one small picture for each.
@@ -93,10 +93,8 @@ def overview(
     """
     shown = runs.isel(run=slice(limit))
     count, left_out = shown.sizes["run"], max(0, runs.sizes["run"] - limit)
-    # As few empty places as can be; small sweeps stand in one row.
-    columns = (
-        count if count < 5 else min((4, 3) if count <= 24 else (6, 5), key=lambda n: -count % n)
-    )
+    # As few empty places as can be, and room for the words; small sweeps stand in one row.
+    columns = count if count < 5 else min((4, 3), key=lambda n: -count % n)
     rows = -(-count // columns)
     figure = canvas(figure, 6.4, 0.7 + 1.25 * rows)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
