@@ -98,6 +98,14 @@ def test_what_has_not_begun_is_drawn_too(runs: xr.Dataset):
     assert _svg.to_svg(figure)
 
 
+def test_places_are_shortened_in_a_page_and_words_are_not():
+    figure = Figure(figsize=(2, 1))
+    figure.text(1 / 3, 1 / 7, "learning rate 0.0001, 1.00005")
+    page = _svg.inline(figure, "x", "a picture")
+    assert "learning rate 0.0001, 1.00005" in page
+    assert not re.search(r"<[^>]*\d\.\d{3}", page)
+
+
 def test_small_pictures_name_their_runs(runs: xr.Dataset):
     figure = figures.overview(runs)
     assert [a.get_title(loc="left") for a in figure.axes] == [
