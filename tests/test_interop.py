@@ -111,6 +111,14 @@ def torch_file(path: Path, *, pickled: bytes, data: dict[str, bytes]) -> Path:
     return path
 
 
+def parts_of(path: Path) -> tuple[bytes, dict[str, bytes]]:
+    """The pickle and the data of a file that `torch_file` could have written."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    data = {name[5:]: content for name, content in parts.items() if name.startswith("data/")}
+    return parts["data.pkl"], data
+
+
 class Wicked:
     def __reduce__(self):
         return print, ("this must never be said",)
@@ -153,13 +161,7 @@ def test_the_attributes_of_a_config_are_read_and_its_class_is_not_run(
     tmp_path: Path, published: Path
 ):
     """As TransformerLens's demonstration saves it, beside the weights."""
-    with zipfile.ZipFile(published / "pizza_model_a.pt") as archive:
-        root = next(n for n in archive.namelist() if n.endswith("data.pkl")).removesuffix(
-            "data.pkl"
-        )
-        weights = archive.read(f"{root}data.pkl")
-        start = f"{root}data/"
-        data = {n.removeprefix(start): archive.read(n) for n in archive.namelist() if start in n}
+    weights, data = parts_of(published / "pizza_model_a.pt")
     config = pickle.dumps(HookedConfig(), protocol=2)
     # Each without what begins and what ends a pickle of its own.
     config, weights = config[2:-1], weights[2:-1]
@@ -200,10 +202,7 @@ def test_an_array_that_no_memory_holds_is_refused(tmp_path: Path):
 
 
 def test_a_published_file_with_changed_bytes_is_read_or_refused(tmp_path: Path, published: Path):
-    with zipfile.ZipFile(published / "pizza_model_a.pt") as archive:
-        parts = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
-    whole = parts["data.pkl"]
-    data = {name[5:]: content for name, content in parts.items() if name.startswith("data/")}
+    whole, data = parts_of(published / "pizza_model_a.pt")
     random, refused = np.random.default_rng(0), 0
     for _ in range(60):
         changed = bytearray(whole)

@@ -198,6 +198,10 @@ def test_deep_transformers_of_progress_measures_do_not_look_ahead(tmp_path: Path
     path = saved(tmp_path, w)
     assert read(path).layout == "progress-measures transformer"
     close(logits(path), [attends(w, np.r_[row, P], 1.0, causal=True) for row in PAIRS])
+    for name, neurons in (("ReLU", fr.models.relu), ("GeLU", fr.models.gelu)):
+        network = read(saved(tmp_path, w, act_type=name)).network
+        assert isinstance(network, fr.models.TransformerNetwork)
+        assert network.activation is neurons
 
 
 def test_the_last_of_many_snapshots_is_read_and_masks_are_no_weights(tmp_path: Path):
@@ -207,6 +211,9 @@ def test_the_last_of_many_snapshots_is_read_and_masks_are_no_weights(tmp_path: P
     path = tmp_path / "run.npz"
     np.savez(path, allow_pickle=False, **both)
     close(logits(path), [attends(late, row, 1.0, causal=False) for row in PAIRS])
+    end = blocks(8, 1, P, 2, P)
+    np.savez(path, allow_pickle=False, **{f"model.{k}": v for k, v in end.items()}, **both)
+    close(logits(path), [attends(end, row, 1.0, causal=False) for row in PAIRS])
 
 
 def test_the_bridge_of_transformer_lens_4(tmp_path: Path):

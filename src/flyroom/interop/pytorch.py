@@ -147,20 +147,9 @@ def _word(*_: Any) -> None:
     """A type, a shape or a device, which says nothing that is asked for."""
 
 
-def _bytes(text: str, encoding: str) -> bytes:
-    return text.encode(encoding)
-
-
 def _number(dtype: np.dtype, content: bytes) -> Any:
     """A number of NumPy's, such as the scale that TransformerLens writes into its config."""
     return np.frombuffer(content, dtype)[0].item()
-
-
-def _dtype(name: str, *_: Any) -> np.dtype:
-    found = np.dtype(name)
-    if found.kind not in "biuf":
-        raise CheckpointError(f"It holds values of NumPy's type {name!r}, which are no numbers.")
-    return found
 
 
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")  # before its version 2, and since
@@ -168,8 +157,8 @@ _OBEYED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("_codecs", "encode"): _bytes,
-    ("numpy", "dtype"): _dtype,
+    ("_codecs", "encode"): str.encode,
+    ("numpy", "dtype"): np.dtype,
     ("numpy", "ndarray"): _word,
     **{(module, "scalar"): _number for module in _NUMPY},
     **{(module, "_reconstruct"): _word for module in _NUMPY},
