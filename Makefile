@@ -2,7 +2,7 @@
 VENV ?= .venv
 JOBS ?= 2
 PYTEST_ARGS ?=
-TRIALS ?= 500
+TRIALS ?= 1000
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-313 test-lens check chaos bench docs
@@ -56,7 +56,7 @@ check: $(VENV)/.dev $(explorer) $(packages) ## lint, format, types, import contr
 	$(node) node_modules/typescript/bin/tsc
 	$(node) --test
 
-chaos: $(VENV)/.dev ## kill processes wherever they change the disk, a thousand stores (TRIALS=500 of each kind)
+chaos: $(VENV)/.dev ## kill processes wherever they change the disk, two thousand stores (TRIALS=1000 of each kind)
 	$(bin)/python tests/chaos.py --trials $(TRIALS) --jobs $(JOBS)
 
 bench: $(VENV)/.bench ## speed against the reference loops, with answers

@@ -58,13 +58,9 @@ COMPARISONS: dict[str, tuple[list[str], list[str]]] = {
 
 
 def run(command: list[str]) -> dict[str, Any]:
-    """The JSON line that a command ends with."""
+    """The JSON line that a command ends with; what it complains of is seen."""
     done = subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=HERE.parent,
+        [sys.executable, *command], stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent
     )
     return json.loads(done.stdout.strip().splitlines()[-1])
 

@@ -45,7 +45,7 @@ def trained(sweep: studies.Sweep, store: Path) -> dict[str, float]:
     """The whole sweep, from estimate to store."""
     machine, todo = fr.Machine(progress=False), plan(sweep.experiment, sweep.over)
     left = [len(group.runs) for group in todo.groups]
-    said = estimate(todo, machine.crew(max(left)), todo.steps, left).seconds
+    said = estimate(todo, machine.crew(max(left)), todo.steps, left, size=0.0).seconds
     began = time.perf_counter()
     runs = fr.train(sweep.experiment, sweep.over, store=store, machine=machine)
     taken = time.perf_counter() - began

@@ -100,7 +100,7 @@ def test_killed_anywhere_and_resumed(make, machine, tmp_path):
 
 
 def test_processes_that_are_killed():
-    """What `make chaos` does a thousand times."""
+    """What `make chaos` does thousands of times."""
     assert chaos.main(trials=2, jobs=2) >= 1
 
 
