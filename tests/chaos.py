@@ -98,7 +98,8 @@ def trial(folder: Path, kind: str, whole: tuple[dict[str, bytes], int], seed: in
     status, _ = run(store, kind)
     assert status == 0, f"trial {seed} ({kind}): resume ended with {status}, {store}"
     assert bytes_of(store) == wanted, f"trial {seed} ({kind}): {store} is another"
-    assert not journal.journal_path(store).exists(), f"trial {seed}: a journal is left of {store}"
+    left = sorted(path.name for path in store.parent.glob(f"{seed}.*"))
+    assert left == [store.name], f"trial {seed} ({kind}): {left} are left"
     shutil.rmtree(store)
     return kills
 

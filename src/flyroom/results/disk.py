@@ -39,7 +39,24 @@ def rename(source: Path, target: Path) -> None:
 
 def discard(folder: Path) -> None:
     """Takes a folder away at once: a reader, or a crash, never meets it with half of its files."""
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    rename(folder, old)
-    shutil.rmtree(old)
+    clear(folder)
+    rename(folder, _old(folder))
+    clear(folder)
+
+
+def put(part: Path, folder: Path) -> None:
+    """Moves a folder to where another may be, which is gone for no longer than a rename takes."""
+    clear(folder)
+    if folder.exists():
+        rename(folder, _old(folder))
+    rename(part, folder)
+    clear(folder)
+
+
+def clear(folder: Path) -> None:
+    """Deletes what a crash has left of a folder that was to go; its owner may be at it too."""
+    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".old")

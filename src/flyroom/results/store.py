@@ -72,12 +72,7 @@ def create(path: Path, schema: Schema) -> None:
             dimension_names=("run",),
             attributes=attrs,
         )
-    old = path.with_name(path.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists():  # to delete it takes longer than somebody who looks at it should wait
-        disk.rename(path, old)
-    disk.rename(part, path)
-    shutil.rmtree(old, ignore_errors=True)
+    disk.put(part, path)
 
 
 def read_schema(path: Path | str) -> Schema:

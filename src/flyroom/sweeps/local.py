@@ -116,6 +116,7 @@ def resume(
     manifest = Manifest.read(path)
     space = manifest.space(path, experiment)
     if steps is None and not journal.journal_path(path).exists():
+        disk.clear(journal.journal_path(path))
         return results.open(path)
     if steps is not None:
         if "steps" in space.axes:
