@@ -10,6 +10,7 @@ import argparse
 import functools
 import itertools
 import multiprocessing
+import multiprocessing.connection
 import os
 import random
 import shutil
@@ -41,6 +42,9 @@ KINDS: dict[str, tuple[Callable[..., fr.Experiment], fr.training.MappingKind]] =
     "minibatches": (parity, "vmap"),
 }
 SWEEP = {"seed": range(4)}
+# To start a process is to ask after all others, as to join one is, and of two threads that ask after
+# the same one only the first is told how it ended; the other's 255 would be believed.
+ALONE = threading.Lock()
 
 
 def work(store: Path, kind: str, last: float, told: Any) -> None:
@@ -78,8 +82,11 @@ def run(store: Path, kind: str, last: float = float("inf")) -> tuple[int, int]:
     context = multiprocessing.get_context("forkserver")
     told = context.Value("q", 0)
     process = context.Process(target=work, args=(store, kind, last, told))
-    process.start()
-    process.join()
+    with ALONE:
+        process.start()
+    multiprocessing.connection.wait([process.sentinel])
+    with ALONE:
+        process.join()
     return int(process.exitcode or 0), told.value
 
 
