@@ -42,8 +42,8 @@ KINDS: dict[str, tuple[Callable[..., fr.Experiment], fr.training.MappingKind]] =
     "minibatches": (parity, "vmap"),
 }
 SWEEP = {"seed": range(4)}
-# To start a process is to ask after all others, as to join one is, and of two threads that ask after
-# the same one only the first is told how it ended; the other's 255 would be believed.
+# Starting a process asks how all others are, and joining how one is; of two threads that ask of the
+# same process one is told its status, and the other 255.
 ALONE = threading.Lock()
 
 
